@@ -1,0 +1,52 @@
+"""The command ``avpipe``: finds the sub-command and hands over; loads nothing else, so that help comes at once."""
+
+import ast
+import runpy
+import sys
+from pathlib import Path
+
+import avpipe
+
+_CLI = Path(__file__).parent / "cli"
+
+
+def main() -> int:
+    """Run ``sys.argv``; returns the exit status where the sub-command does not end the process itself."""
+    arguments = sys.argv[1:]
+    commands = {path.stem: _summary(path) for path in sorted(_CLI.glob("[a-z]*.py")) if path.stem != "command"}
+    if arguments in (["--version"], ["-V"]):
+        print(f"avpipe {avpipe.__version__}")
+        return 0
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(_overview(commands))
+        return 0
+    command, *rest = arguments
+    if command not in commands:
+        print(f"avpipe: {command}: no such command; choose from: {', '.join(commands)}", file=sys.stderr)
+        return 2
+    if "-h" in rest or "--help" in rest:
+        print(_docstring(_CLI / f"{command}.py"))
+        return 0
+    # Under this name and with these arguments, so that a process which Lightning starts for another GPU finds its way.
+    sys.argv = [f"avpipe {command}", *rest]
+    runpy.run_module(f"avpipe.cli.{command}", run_name="__main__", alter_sys=True)
+    return 0
+
+
+def _docstring(path: Path) -> str:
+    return ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+
+
+def _summary(path: Path) -> str:
+    return _docstring(path).partition("\n")[0]
+
+
+def _overview(commands: dict[str, str]) -> str:
+    lines = ["usage: avpipe COMMAND [key=value ...]", ""]
+    lines += [f"  {name:10} {summary.partition(': ')[2]}" for name, summary in commands.items()]
+    lines += ["", "avpipe COMMAND --help tells the keys; avpipe --version the version."]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,72 @@
+"""The golden input: what a bundle must still answer, on this machine, as it did when it was saved."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from avpipe.bundle.errors import BundleError
+from avpipe.bundle.manifest import GOLDEN
+from avpipe.features import Preprocessor, collate, single_threaded
+from avpipe.media import Clip, Coverage
+from avpipe.networks import Network
+
+FEATURE_TOLERANCE = 1e-4
+OUTPUT_TOLERANCE = 1e-3
+
+
+def write_golden(folder: Path, preprocessor: Preprocessor, network: Network) -> None:
+    """Draw an input, run it on the CPU, and write all three: input, features, output."""
+    inputs = _draw_inputs(preprocessor)
+    outcome = _run(preprocessor, network, inputs, torch.device("cpu"))
+    save_file({name: tensor.contiguous() for name, tensor in {**inputs, **outcome}.items()}, folder / GOLDEN)
+
+
+def prove(folder: Path, preprocessor: Preprocessor, network: Network, device: torch.device) -> None:
+    """Run the stored input again and refuse what differs.
+
+    Raises:
+        BundleError: if features differ by more than 1e-4, or outputs by more than 1e-3.
+    """
+    golden = load_file(folder / GOLDEN)
+    for name, now in _run(preprocessor, network, golden, device).items():
+        was = golden.get(name)
+        tolerance = OUTPUT_TOLERANCE if name == "output" else FEATURE_TOLERANCE
+        if was is None or was.shape != now.shape or not torch.allclose(was, now, rtol=0.0, atol=tolerance):
+            raise BundleError(folder, f"{name} of the golden input is not what it was", "copy the bundle again")
+
+
+def _draw_inputs(preprocessor: Preprocessor) -> dict[str, Tensor]:
+    """Three quarters of a window of a sweep in noise and of moving blocks: every band and the padding take part."""
+    seconds = 0.75 * preprocessor.window_sec
+    draw = np.random.default_rng(0)
+    inputs = {}
+    if preprocessor.audio is not None:
+        rate = preprocessor.audio.sample_rate
+        time = np.arange(round(seconds * rate)) / rate
+        sweep = np.sin(2 * np.pi * time * np.linspace(50.0, 0.2 * rate, len(time)))
+        noisy = 0.3 * sweep + 0.05 * draw.standard_normal(len(time))
+        inputs["waveform"] = torch.from_numpy(noisy.astype(np.float32)[None])
+    if preprocessor.video is not None:
+        blocks = draw.integers(0, 256, (preprocessor.video.num_steps(seconds), 4, 4, 3), dtype=np.uint8)
+        places = np.arange(preprocessor.video.size_px) * 4 // preprocessor.video.size_px
+        inputs["frames"] = torch.from_numpy(blocks[:, places][:, :, places])
+    return inputs
+
+
+def _run(
+    preprocessor: Preprocessor, network: Network, inputs: dict[str, Tensor], device: torch.device
+) -> dict[str, Tensor]:
+    waveform, frames = (inputs[name].numpy() if name in inputs else None for name in ("waveform", "frames"))
+    rate = preprocessor.clip_format.sample_rate
+    clip = Clip(Path("golden input"), 0.0, waveform, rate, frames, None, Coverage())
+    network.eval()
+    with torch.inference_mode():
+        with single_threaded():
+            features = preprocessor(clip)
+        batch, lengths = collate([features], preprocessor.window_steps)
+        output = network(*({sense: value.to(device) for sense, value in part.items()} for part in (batch, lengths)))
+    named = {f"features.{sense}": value for sense, value in features.items()}
+    return {**named, "output": output.value.float().cpu()}

@@ -1,0 +1,116 @@
+"""``bundle.json`` and ``card.md``: what a bundle says of itself, to programs and to people."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from avpipe.bundle.errors import BundleError
+from avpipe.config import Spec
+from avpipe.files import sha256_of, write_text
+
+FORMAT = 1
+MANIFEST = "bundle.json"
+MODEL = "model.safetensors"
+GOLDEN = "golden.safetensors"
+CARD = "card.md"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a bundle comes from."""
+
+    task: str
+    label: str
+    """What of the corpus the bundle says: emotion, digit, speaker, ..."""
+    corpus: str
+    licence: str
+    """Of the recordings it learned from."""
+    seed: int
+    split: Mapping[str, Any]
+    """Settings of the split, as :func:`avpipe.corpora.make_split` takes them."""
+    split_sha256: str
+    command: str
+    metrics: Mapping[str, float]
+    """On the corpus's own test part; empty until measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The content of ``bundle.json``."""
+
+    specs: Mapping[str, Spec]
+    """For ``preprocessor``, ``network`` and ``objective``."""
+    origin: Origin
+    sha256: Mapping[str, str]
+    """Of the bundle's other files, by name."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what determines answers: specifications and weights, not the card."""
+        return _sha256_of_content({"specs": self.specs, "model": self.sha256[MODEL]})
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read ``bundle.json`` and check it against its own hash.
+
+    Raises:
+        BundleError: if it is missing, changed, or of another format.
+    """
+    path = folder / MANIFEST
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content.pop("content_sha256") != _sha256_of_content(content):
+            raise BundleError(path, "changed since the bundle was saved", "copy the bundle again")
+        if content["format"] != FORMAT:
+            raise BundleError(path, f"bundle format {content['format']}, and this avpipe reads {FORMAT}")
+        if set(content["sha256"]) != {MODEL, GOLDEN, CARD}:
+            raise BundleError(path, "does not vouch for every file of the bundle", "copy the bundle again")
+        return Manifest(content["specs"], Origin(**content["origin"]), content["sha256"])
+    except OSError as error:
+        raise BundleError(path, str(error.strerror), "name the folder of a bundle") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BundleError(path, "not the manifest of a bundle", "copy the bundle again") from error
+
+
+def write_manifest(folder: Path, specs: Mapping[str, Spec], origin: Origin) -> None:
+    """Write the card, then ``bundle.json`` with the hashes of the files that stand in ``folder``."""
+    write_text(folder / CARD, "\n".join(_card_lines(specs, origin)) + "\n")
+    content = {
+        "format": FORMAT,
+        "avpipe_version": version("avpipe"),
+        "specs": specs,
+        "origin": {name: getattr(origin, name) for name in Origin.__slots__},
+        "sha256": {name: sha256_of(folder / name) for name in (MODEL, GOLDEN, CARD)},
+    }
+    content["content_sha256"] = _sha256_of_content(content)
+    write_text(folder / MANIFEST, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def _sha256_of_content(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
+
+
+def _card_lines(specs: Mapping[str, Spec], origin: Origin) -> Iterator[str]:
+    yield f"# {origin.task}, learned from {origin.corpus}"
+    yield ""
+    labels = specs["objective"].get("labels", ())
+    if labels:
+        yield f"Says the {origin.label}, one of {len(labels)}: {', '.join(labels)}."
+        yield ""
+    yield f"- Made by `{origin.command}` with avpipe {version('avpipe')}, seed {origin.seed}."
+    yield f"- Split by {origin.split['by']}, SHA-256 `{origin.split_sha256}`."
+    yield f"- Licence of the recordings, which the weights carry: {origin.licence}."
+    yield f"- Windows of {specs['preprocessor']['window_sec']} s, every {specs['preprocessor']['hop_sec']} s."
+    if origin.metrics:
+        yield ""
+        yield "| metric on the test part | value |"
+        yield "|---|---|"
+        for name, value in origin.metrics.items():
+            yield f"| {name} | {value:.4f} |"
+    yield ""
+    yield "These scores hold for recordings like those of the corpus. For other rooms, microphones and voices, and for"
+    yield "what is none of the labels, nothing was measured."

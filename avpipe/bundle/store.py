@@ -1,0 +1,154 @@
+"""Bundles on disk: find, save, load."""
+
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from avpipe.bundle.errors import BundleError
+from avpipe.bundle.golden import prove, write_golden
+from avpipe.bundle.manifest import MANIFEST, MODEL, Manifest, Origin, read_manifest, write_manifest
+from avpipe.bundle.trust import check_spec
+from avpipe.config import Spec, instantiate
+from avpipe.errors import ArgumentError
+from avpipe.features import Preprocessor
+from avpipe.files import sha256_of
+from avpipe.networks import Network
+from avpipe.objectives import Objective
+
+_SHIPPED = Path(__file__).parents[1] / "bundles"
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A loaded bundle, proved and ready to answer."""
+
+    name: str
+    origin: Origin
+    digest: str
+    """SHA-256 of what determines answers."""
+    preprocessor: Preprocessor
+    network: Network
+    objective: Objective
+    device: torch.device
+
+
+def find_bundle(name: str) -> Path:
+    """The folder of a bundle, by its path or by the name of one that ships.
+
+    Raises:
+        BundleError: for a folder that is no bundle.
+        ArgumentError: if there is neither folder nor name.
+    """
+    for folder in (Path(name), _SHIPPED / name):
+        if (folder / MANIFEST).is_file():
+            return folder
+    if Path(name).exists():
+        raise BundleError(name, f"holds no {MANIFEST}", "name the folder 'bundle' of a finished training run")
+    choices = ", ".join(shipped_bundles())
+    raise ArgumentError(f"bundle={name}", "no such bundle", f"name a bundle's folder, or one of: {choices}")
+
+
+def shipped_bundles() -> list[str]:
+    """Names of the bundles inside the package."""
+    return sorted(path.parent.name for path in _SHIPPED.glob(f"*/{MANIFEST}"))
+
+
+def read_origin(folder: Path) -> Origin:
+    """Where a bundle comes from, without building it."""
+    return read_manifest(folder).origin
+
+
+def save_bundle(
+    folder: Path, specs: Mapping[str, Spec], network: Network, objective: Objective, origin: Origin
+) -> None:
+    """Write a bundle, whole or not at all; one that stands in the folder is replaced.
+
+    Args:
+        folder: to write.
+        specs: plain data with ``_target_`` for ``preprocessor``, ``network`` and ``objective``.
+        network: with its trained weights; put into eval mode.
+        objective: as it was trained with.
+        origin: told in the manifest and in the card.
+
+    Raises:
+        BundleError: if a specification holds what a bundle may not build.
+    """
+    for name, spec in specs.items():
+        check_spec(folder, name, spec)
+    part = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    save_file(_state(network, objective), part / MODEL)
+    write_golden(part, instantiate(specs["preprocessor"]), network)
+    write_manifest(part, specs, origin)
+    shutil.rmtree(folder, ignore_errors=True)
+    os.replace(part, folder)
+
+
+def record_metrics(folder: Path, metrics: Mapping[str, float]) -> None:
+    """Enter measured scores into a bundle's manifest and card."""
+    manifest = read_manifest(folder)
+    write_manifest(folder, manifest.specs, replace(manifest.origin, metrics=dict(metrics)))
+
+
+def load_bundle(folder: Path, device: torch.device | None = None) -> Bundle:
+    """Read, check, build and prove a bundle.
+
+    Args:
+        folder: of the bundle.
+        device: to answer on; None: the CPU.
+
+    Raises:
+        BundleError: naming what is missing, changed, foreign, or differs from what it was when saved.
+    """
+    device = device or torch.device("cpu")
+    manifest = read_manifest(folder)
+    for name, digest in manifest.sha256.items():
+        if not (folder / name).is_file():
+            raise BundleError(folder / name, "missing from the bundle", "copy the bundle again")
+        if sha256_of(folder / name) != digest:
+            raise BundleError(folder / name, "changed since the bundle was saved", "copy the bundle again")
+    preprocessor, network, objective = _build(folder, manifest)
+    network.to(device).eval().requires_grad_(False)
+    prove(folder, preprocessor, network, device)
+    # Every run keeps its result in a folder of one name, which would tell nothing in an answer.
+    name = folder.resolve().name if folder.resolve().name != "bundle" else manifest.origin.task
+    return Bundle(name, manifest.origin, manifest.digest, preprocessor, network, objective, device)
+
+
+def _build(folder: Path, manifest: Manifest) -> tuple[Preprocessor, Network, Objective]:
+    for name, spec in manifest.specs.items():
+        check_spec(folder, name, spec)
+    try:
+        preprocessor, network, objective = (
+            instantiate(manifest.specs[name]) for name in ("preprocessor", "network", "objective")
+        )
+        state = load_file(folder / MODEL)
+        network.load_state_dict(_under(state, "network."))
+        objective.load_state_dict(_under(state, "objective."))
+    except (KeyError, RuntimeError, TypeError, SafetensorError, ArgumentError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise BundleError(folder, f"cannot be built: {reason}", "copy the bundle again") from error
+    outputs, answers = network.head.out_features, objective.num_outputs
+    if outputs != answers:
+        raise BundleError(folder, f"{outputs} outputs for {answers} labels", "copy the bundle again")
+    return preprocessor, network, objective
+
+
+def _state(network: nn.Module, objective: nn.Module) -> dict[str, Tensor]:
+    return {
+        f"{place}.{name}": tensor.detach().cpu().contiguous()
+        for place, module in (("network", network), ("objective", objective))
+        for name, tensor in module.state_dict().items()
+    }
+
+
+def _under(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}

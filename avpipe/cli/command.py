@@ -1,0 +1,74 @@
+"""What all commands share: arguments in, one configuration; errors out, one line and an exit status."""
+
+import errno
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from avpipe.config import compose, plain, quote_path
+from avpipe.errors import ArgumentError, AvpipeError
+
+Body = Callable[[Mapping[str, Any]], int]
+
+
+def run(name: str, body: Body, positional: Sequence[str] = ()) -> int:
+    """Compose ``name``'s configuration from ``sys.argv`` and call ``body`` with it.
+
+    Args:
+        name: of the command and of its YAML file.
+        body: returns the exit status.
+        positional: keys that plain arguments stand for, in order.
+    """
+    # Names of files may hold what the terminal's encoding has not.
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        overrides, config_dirs = parse(sys.argv[1:], positional)
+        return body(plain(compose(name, overrides, config_dirs)))
+    except AvpipeError as error:
+        return _refuse(str(error), error.exit_status)
+    except KeyboardInterrupt:
+        return _refuse("stopped; the same command goes on", 130)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return _refuse(f"{error.filename or 'output'}: the disk is full; make room and run the same command again", 1)
+        if error.filename is None:
+            raise
+        return _refuse(f"{error.filename}: {error.strerror}", 1)
+
+
+def parse(arguments: Sequence[str], positional: Sequence[str]) -> tuple[list[str], list[Path]]:
+    """Overrides for Hydra, and the folders of a user's own configurations.
+
+    Args:
+        arguments: as typed.
+        positional: keys that plain arguments stand for, in order.
+
+    Raises:
+        ArgumentError: for a plain argument or an option that nothing expects.
+    """
+    overrides: list[str] = []
+    config_dirs: list[Path] = []
+    keys = iter(positional)
+    rest = iter(arguments)
+    for argument in rest:
+        if argument == "--config-dir":
+            config_dirs.append(Path(next(rest, "")))
+        elif "=" in argument and not Path(argument).exists():
+            overrides.append(quote_path(argument))
+        elif argument.startswith("-"):
+            raise ArgumentError(argument, "no such option", "the options are --help and --config-dir DIR")
+        elif (key := next(keys, None)) is not None:
+            overrides.append(quote_path(f"{key}={argument}"))
+        else:
+            raise ArgumentError(argument, "nothing expects this", "write key=value")
+    for folder in config_dirs:
+        if not folder.is_dir():
+            raise ArgumentError(f"--config-dir {folder}", "no such folder")
+    return overrides, config_dirs
+
+
+def _refuse(line: str, exit_status: int) -> int:
+    print(f"avpipe: {line}", file=sys.stderr)
+    return exit_status

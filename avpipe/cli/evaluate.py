@@ -1,0 +1,50 @@
+"""avpipe evaluate: a bundle's scores on a corpus
+
+usage: avpipe evaluate bundle=BUNDLE corpus=CORPUS corpus.root=DIR [split=test] [output=metrics.json]
+
+  bundle       a folder, or the name of one that ships (avpipe list)
+  corpus       folders, manifest, or a corpus by name; split as it was for the bundle's training
+  split        train, val or test
+  output       metrics.json; tables such as confusion.csv are written beside it
+  batch_size   windows a batch
+  workers      decoding processes, auto or a number
+  device       auto, cpu, cuda, mps
+"""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from avpipe.bundle import find_bundle, load_bundle
+from avpipe.cli.command import run
+from avpipe.config import instantiate
+from avpipe.corpora import Corpus, make_split
+from avpipe.device import choose_device, worker_count
+from avpipe.errors import ArgumentError
+from avpipe.inference.evaluate import evaluate
+from avpipe.inference.scores import print_scores, write_scores
+
+
+def main(config: Mapping[str, Any]) -> int:
+    part = config["split"]
+    if part not in ("train", "val", "test"):
+        raise ArgumentError(f"split={part}", "no such part", "choose from: train, val, test")
+    bundle = load_bundle(find_bundle(config["bundle"]), choose_device(config["device"]["name"]))
+    spec = config["corpus"]
+    if spec.get("label", "") is None:
+        spec = {**spec, "label": bundle.origin.label}
+    corpus: Corpus = instantiate(spec)
+    split = make_split(corpus, **bundle.origin.split)
+    examples = getattr(split, part)
+    if not examples:
+        raise ArgumentError(f"split={part}", f"the corpus {corpus.name} has no such part", "choose another")
+    scores = evaluate(bundle, examples, config["batch_size"], worker_count(config["workers"]))
+    output = Path(config["output"])
+    write_scores(output, bundle.origin, split, part, corpus.name, scores)
+    print_scores(output)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run("evaluate", main))

@@ -1,0 +1,147 @@
+"""Configurations: where they lie, how they are composed, and what is built from them."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import hydra.utils
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from avpipe.errors import ArgumentError, AvpipeError
+
+Spec = Mapping[str, Any]
+"""Plain data with a ``_target_``: what to call, and with which arguments."""
+
+_PATH_KEYS = re.compile(r"\+{0,2}(input|output|bundle|gallery|run_dir|init_from|(.+\.)?(root|path|weights))")
+
+
+def conf_dir() -> Path:
+    """The folder of our YAML files: inside the package in a wheel, beside it in a checkout.
+
+    Raises:
+        ArgumentError: if neither holds ``train.yaml``.
+    """
+    package = Path(__file__).parent
+    for folder in (package / "conf", package.parent / "conf"):
+        if (folder / "train.yaml").is_file():
+            return folder
+    raise ArgumentError(package / "conf", "the configuration files are missing", "install avpipe again")
+
+
+def quote_path(argument: str) -> str:
+    """An override whose value is a path, with the value quoted for Hydra's grammar; any other one as it is.
+
+    Hydra would take spaces, commas, brackets and quotes for syntax, ``1e3`` for a number and ``null`` for None.
+    A list stays one if the key is ``bundle`` and no folder has that name.
+    """
+    key, equals, value = argument.partition("=")
+    if not equals or not value or not _PATH_KEYS.fullmatch(key) or value == "null":
+        return argument
+    if key == "bundle" and value.startswith("[") and value.endswith("]") and not Path(value).exists():
+        return argument
+    return f"{key}={quoted(value)}"
+
+
+def quoted(value: str) -> str:
+    """Any text as a quoted string of Hydra's grammar, safe from interpolation too."""
+    value = re.sub(r"(\\*)\$\{", lambda match: match[1] * 2 + "\\${", value)
+    value = re.sub(r"(\\*)'", lambda match: match[1] * 2 + "\\'", value)
+    value = re.sub(r"\\+$", lambda match: match[0] * 2, value)
+    return f"'{value}'"
+
+
+def compose(name: str, overrides: Sequence[str], config_dirs: Sequence[Path] = ()) -> DictConfig:
+    """The configuration ``name`` with overrides in Hydra's grammar.
+
+    Args:
+        name: of a YAML file at the top of :func:`conf_dir`.
+        overrides: such as ``task=emotion`` or ``optim.lr=1e-3``.
+        config_dirs: a user's own folders, searched besides ours.
+
+    Raises:
+        ArgumentError: one line that names the argument and the choices.
+    """
+    search = [f"hydra.searchpath=[{','.join(quoted(str(folder.resolve())) for folder in config_dirs)}]"]
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        try:
+            return hydra_compose(name, [*(search if config_dirs else []), *overrides])
+        except MissingConfigException as error:
+            raise _no_such_option(error, overrides) from error
+        except OverrideParseException as error:
+            raise ArgumentError(error.override, "not of the form key=value", "quote what holds special signs") from error
+        except ConfigCompositionException as error:
+            raise _no_such_key(error, name, overrides) from error
+        except (HydraException, OmegaConfBaseException) as error:
+            raise ArgumentError("arguments", _first_line(error)) from error
+
+
+def _no_such_option(error: MissingConfigException, overrides: Sequence[str]) -> ArgumentError:
+    group, _, option = (error.missing_cfg_file or "").rpartition("/")
+    choices = ", ".join(error.options or ())
+    if f"{group}={option}" not in overrides:
+        return ArgumentError(error.missing_cfg_file, "no such configuration", f"{group or 'it'} is one of: {choices}")
+    return ArgumentError(f"{group}={option}", f"no such {group}", f"choose from: {choices}")
+
+
+def _no_such_key(error: ConfigCompositionException, name: str, overrides: Sequence[str]) -> ArgumentError:
+    refused = re.search(r"Could not override '([^'@]+)", str(error))
+    if refused is None:
+        return ArgumentError("arguments", _first_line(error))
+    key = refused[1]
+    cause = _first_line(error.__cause__) if error.__cause__ else ""
+    groups = [text for text in overrides if (conf_dir() / text.partition("=")[0]).is_dir()]
+    node = OmegaConf.select(hydra_compose(name, groups), key.rpartition(".")[0]) if "." in key else None
+    if node is None:
+        node = hydra_compose(name, groups)
+    if not isinstance(node, DictConfig):
+        return ArgumentError(key, "no such key")
+    if key.rpartition(".")[2] in node:
+        return ArgumentError(key, f"cannot be set so: {cause}")
+    return ArgumentError(key, "no such key", f"choose from: {', '.join(str(choice) for choice in node)}")
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().partition("\n")[0]
+
+
+def plain(config: DictConfig) -> dict[str, Any]:
+    """The configuration as dicts and lists, references followed.
+
+    Raises:
+        ArgumentError: for a value that is missing or refers to nothing.
+    """
+    try:
+        container = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        raise ArgumentError(error.full_key or "arguments", _first_line(error), "give it a value") from error
+    assert isinstance(container, dict)
+    return {str(key): value for key, value in container.items()}
+
+
+def target_of(spec: Spec) -> Callable[..., Any]:
+    """The class or function that ``spec`` names, uncalled."""
+    try:
+        target: Callable[..., Any] = hydra.utils.get_object(str(spec["_target_"]))
+    except (HydraException, ImportError, ValueError) as error:
+        raise ArgumentError(spec["_target_"], "there is nothing of this name") from error
+    return target
+
+
+def instantiate(spec: Spec, **more: Any) -> Any:
+    """Build what ``spec`` describes, nested parts first, from plain data.
+
+    Raises:
+        ArgumentError: if an argument is unknown or unusable; an error of ours passes as it is.
+    """
+    try:
+        return hydra.utils.instantiate({**spec, **more, "_convert_": "all"})
+    except HydraException as error:
+        cause = error.__cause__
+        if isinstance(cause, AvpipeError):
+            raise cause from None
+        raise ArgumentError(spec.get("_target_", "configuration"), _first_line(cause or error)) from error

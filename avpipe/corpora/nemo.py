@@ -1,0 +1,63 @@
+"""nEMO: acted emotion in Polish, with transcripts."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from avpipe.corpora.corpus import Corpus, choose_label, find_root
+from avpipe.corpora.errors import CorpusError
+from avpipe.corpora.example import Example
+from avpipe.corpora.tables import read_table
+from avpipe.media import find_media
+
+_NAME = re.compile(r"(?P<speaker>[A-Z]+\d+)_(?P<emotion>[a-z]+)_(?P<sentence>\d+)")
+_SIDES = {"TP0": "val", "WR0": "test"}
+_QUOTATION_MARKS = str.maketrans("", "", '"„”“«»')
+
+
+class Nemo(Corpus):
+    """Six speakers, six emotions, ninety sentences that all speakers share.
+
+    The group is the speaker. For ``label=speaker`` it is the sentence, of which every speaker has every one.
+    ``label=text`` is the normalised transcript. The split (this project's: the authors laid down none) tests on
+    WR0 and validates on TP0.
+
+    Known defects, handled: ``speaker_id`` has leading blanks; some transcripts hold quotation marks, which are no
+    quoting of the table (so it is read without any) and no part of a normalised transcript (so they are taken out).
+
+    Reference: I. Christop, "nEMO: Dataset of Emotional Speech in Polish", LREC-COLING 2024, arXiv:2404.06292.
+    """
+
+    name = "nemo"
+    licence = "CC BY-NC-SA 4.0"
+
+    def __init__(self, root: str | Path | None = None, label: str = "emotion") -> None:
+        self.label = choose_label(self.name, label, ("emotion", "speaker", "gender", "text"))
+        self.has_classes = self.label != "text"
+        self.root = find_root(
+            self.name, root, "nemo", "nEMO (Dataset of Emotional Speech in Polish) from its GitHub page"
+        )
+
+    def scan(self) -> Iterator[Example]:
+        # What the name tells is taken from the name: the table is read only for what it alone tells.
+        table = self._table() if self.label in ("gender", "text") else {}
+        for path in find_media(self.root):
+            if name := _NAME.fullmatch(path.stem):
+                target = name[self.label] if self.label in ("emotion", "speaker") else self._listed(table, path)
+                yield Example(path, target, group=name["sentence" if self.label == "speaker" else "speaker"])
+
+    def official_split(self) -> dict[Example, str] | None:
+        if self.label == "speaker":
+            return None  # it sets speakers apart, whom this label needs on every side
+        return {example: _SIDES.get(example.group, "train") for example in self.examples()}
+
+    def _listed(self, table: dict[str, str], path: Path) -> str:
+        if path.stem not in table:
+            raise CorpusError(path, "stands not in data.tsv", "download the corpus anew, or remove the file")
+        return table[path.stem]
+
+    def _table(self) -> dict[str, str]:
+        """The target of each file, by the file's name without suffix (which depends on how it was packed)."""
+        column = "normalized_text" if self.label == "text" else self.label
+        rows = read_table(self.root / "data.tsv", ("file_id", column), delimiter="\t", quoted=False)
+        return {Path(row["file_id"]).stem: row[column].translate(_QUOTATION_MARKS) for _, row in rows}

@@ -1,0 +1,39 @@
+"""Where to compute, and with how many processes beside it."""
+
+import os
+
+import torch
+
+from avpipe.errors import ArgumentError
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of that name; ``auto`` takes a CUDA GPU, else Apple's, else the CPU.
+
+    Raises:
+        ArgumentError: for a name that is none of ``DEVICES``, or a device that this machine lacks.
+    """
+    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if present[kind]))
+    if name not in present:
+        raise ArgumentError(f"device={name}", "no such device", f"choose from: {', '.join(DEVICES)}")
+    if not present[name]:
+        raise ArgumentError(f"device={name}", "this machine has none that torch can use", "choose device=cpu or auto")
+    return torch.device(name)
+
+
+def worker_count(workers: int | str) -> int:
+    """Decoding processes for a setting: ``auto`` is one a core but one, at least one, at most eight.
+
+    Raises:
+        ArgumentError: for what is neither ``auto`` nor a number from 0.
+    """
+    if workers == "auto":
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return min(max(cores - 1, 1), 8)
+    if not isinstance(workers, int) or workers < 0:
+        raise ArgumentError(f"workers={workers}", "not a number of processes", "write auto, 0, 1, 2, ...")
+    return workers

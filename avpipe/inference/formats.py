@@ -1,0 +1,50 @@
+"""Files of answers: one function a format, from records in order to a file that is written whole."""
+
+import csv
+import json
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from avpipe.errors import ArgumentError
+from avpipe.files import written_whole
+
+Record = Mapping[str, Any]
+Writer = Callable[[Path, Iterable[Record]], Path]
+
+
+def write_jsonl(folder: Path, records: Iterable[Record]) -> Path:
+    """``predictions.jsonl``: one object a file, a line each."""
+    path = folder / "predictions.jsonl"
+    with written_whole(path) as part, part.open("w", encoding="utf-8", newline="\n") as file:
+        for record in records:
+            file.write(json.dumps(record, ensure_ascii=False) + "\n")
+    return path
+
+
+def write_csv(folder: Path, records: Iterable[Record]) -> Path:
+    """``predictions.csv``: a row for each file and task; a file without an answer has one row with empty cells."""
+    path = folder / "predictions.csv"
+    with written_whole(path) as part, part.open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(["path", "status", "reason", "task", "label", "score", "text"])
+        for record in records:
+            head = [record["path"], record["status"], record["reason"]]
+            for task, answer in record["tasks"].items() or [("", {})]:
+                rows.writerow([*head, task, *(answer.get(key) for key in ("label", "score", "text"))])
+    return path
+
+
+WRITERS: Mapping[str, Writer] = {"jsonl": write_jsonl, "csv": write_csv}
+
+
+def writers(names: Iterable[str]) -> list[Writer]:
+    """The functions of these formats.
+
+    Raises:
+        ArgumentError: for a format that is none.
+    """
+    for name in names:
+        if name not in WRITERS:
+            raise ArgumentError(f"format={name}", "no such format", f"choose from: {', '.join(WRITERS)}")
+    return [WRITERS[name] for name in names]

@@ -1,0 +1,46 @@
+"""What ``input=`` means: a file, a list of files, or every media file of a tree."""
+
+from pathlib import Path
+
+from avpipe.errors import ArgumentError, printable
+from avpipe.inference.prediction import Job
+from avpipe.media import find_media
+
+
+def find_jobs(given: Path) -> list[Job]:
+    """The files to answer, each once, under names that are relative to the input.
+
+    Args:
+        given: a media file; a ``.txt`` list of paths, one a line, relative to the list or to the working folder; or a
+            folder, which is searched to any depth.
+
+    Raises:
+        ArgumentError: if there is nothing there, or no media in it.
+    """
+    if given.is_dir():
+        jobs = [Job(printable(path.relative_to(given).as_posix()), path) for path in find_media(given)]
+        if not jobs:
+            raise ArgumentError(f"input={given}", "no media file in this folder", "name a folder of recordings or films")
+        return jobs
+    if not given.exists():
+        raise ArgumentError(f"input={given}", "no such file or folder", "name a file, a .txt list, or a folder")
+    if given.suffix.lower() != ".txt":
+        return [Job(printable(given.name), given)]
+    jobs = _listed(given)
+    if not jobs:
+        raise ArgumentError(f"input={given}", "the list names no file", "write one path a line")
+    return jobs
+
+
+def _listed(listing: Path) -> list[Job]:
+    try:
+        lines = listing.read_text(encoding="utf-8-sig", errors="surrogateescape").splitlines()
+    except OSError as error:
+        raise ArgumentError(f"input={listing}", str(error.strerror), "name a file that can be read") from error
+    names = dict.fromkeys(line for line in lines if line.strip())
+    return [Job(printable(Path(name).as_posix()), _located(listing, name)) for name in names]
+
+
+def _located(listing: Path, name: str) -> Path:
+    beside = listing.parent / name
+    return beside if beside.exists() else Path(name)

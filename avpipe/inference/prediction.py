@@ -1,0 +1,93 @@
+"""What is asked of a file and what is answered."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from avpipe.media import Coverage
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A file, or a stretch of one, to be answered."""
+
+    name: str
+    """By which the answer is known: a POSIX path relative to the input."""
+    path: Path
+    start_sec: float = 0.0
+    end_sec: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WindowAnswer:
+    """What one window says."""
+
+    start_sec: float
+    end_sec: float
+    label: str | None
+    score: float | None
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskAnswer:
+    """What one bundle says of a file."""
+
+    label: str | None
+    score: float | None
+    scores: Mapping[str, float]
+    text: str | None
+    windows: tuple[WindowAnswer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """All that is said of one file."""
+
+    path: str
+    status: str
+    """``ok``; ``partial``: something was lost or a task could not answer; ``abstained``: nothing in it can be judged;
+    ``error``: it cannot be read."""
+    reason: str = ""
+    coverage: Coverage | None = None
+    tasks: Mapping[str, TaskAnswer] = field(default_factory=dict)
+    """By bundle name."""
+
+    def to_record(self) -> dict[str, Any]:
+        """The object of ``predictions.jsonl``; seconds and scores are rounded to six decimals."""
+        return {
+            "path": self.path,
+            "status": self.status,
+            "reason": self.reason,
+            "coverage": None if self.coverage is None else _plain(self.coverage),
+            "tasks": {name: _plain(answer) for name, answer in self.tasks.items()},
+        }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 6)
+    if isinstance(value, Mapping):
+        return {key: _plain(part) for key, part in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(part) for part in value]
+    if isinstance(value, Coverage | TaskAnswer | WindowAnswer):
+        return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
+    return value
+
+
+@dataclass(slots=True)
+class Summary:
+    """Counts over a run."""
+
+    statuses: Counter[str] = field(default_factory=Counter)
+
+    def count(self, status: str) -> None:
+        self.statuses[status] += 1
+
+    @property
+    def exit_status(self) -> int:
+        """0 if every file was answered, else 1."""
+        return 1 if self.statuses["error"] else 0

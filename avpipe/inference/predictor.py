@@ -1,0 +1,181 @@
+"""Answers for files: one decode, all bundles, batches of one fixed shape."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import torch
+
+from avpipe.bundle import Bundle
+from avpipe.errors import ArgumentError
+from avpipe.features import collate
+from avpipe.inference.decoding import Failed, Finished, Window
+from avpipe.inference.prediction import Job, Prediction, Summary, TaskAnswer, WindowAnswer
+from avpipe.inference.workers import decoded
+from avpipe.objectives import Decoded
+
+
+class Sink(Protocol):
+    """Takes each prediction as soon as it is made."""
+
+    def add(self, prediction: Prediction) -> None: ...
+
+
+@dataclass(slots=True)
+class _Answer:
+    """What one bundle has said of a file so far."""
+
+    combined: Decoded | None = None
+    seconds: float = 0.0
+    windows: list[WindowAnswer] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _OpenFile:
+    """A file between its first window and its prediction."""
+
+    answers: list[_Answer]
+    waiting: int = 0
+    """Windows that the network has not seen yet."""
+    finished: Finished | None = None
+
+
+class Predictor:
+    """Labels files with one or several bundles, from one decode each.
+
+    A file's answer does not depend on its neighbours, on the order, or on the number of workers: windows have a fixed
+    length, every batch is padded to one shape, and nothing is normalised over a batch.
+
+    Args:
+        bundles: of different names.
+        batch_size: windows a batch.
+        workers: decoding processes; 0 decodes between the network's batches.
+    """
+
+    def __init__(self, bundles: Sequence[Bundle], batch_size: int = 16, workers: int = 0) -> None:
+        names = [bundle.name for bundle in bundles]
+        for name in names:
+            if names.count(name) > 1:
+                raise ArgumentError(f"bundle={name}", "two bundles of one name", "rename the folder of one")
+        self.bundles = tuple(bundles)
+        self.batch_size = batch_size
+        self.workers = workers
+
+    def __call__(self, path: str | Path) -> Prediction:
+        """The answer for one file; what cannot be read is an answer of status ``error``."""
+        collected: list[Prediction] = []
+        self._run([Job(Path(path).name, Path(path))], collected.append, workers=0)
+        return collected[0]
+
+    def run(self, jobs: Iterable[Job], sink: Sink) -> Summary:
+        """Answer every job; each answer goes to the sink as soon as it is known, in any order."""
+        summary = Summary()
+
+        def deliver(prediction: Prediction) -> None:
+            sink.add(prediction)
+            summary.count(prediction.status)
+
+        self._run(jobs, deliver, self.workers)
+        return summary
+
+    def _run(self, jobs: Iterable[Job], deliver: Callable[[Prediction], None], workers: int) -> None:
+        run = _Run(self.bundles, self.batch_size, deliver)
+        for job, message in decoded(jobs, [bundle.preprocessor for bundle in self.bundles], workers):
+            if isinstance(message, Window):
+                run.add_window(job, message)
+            elif isinstance(message, Finished):
+                run.finish(job, message)
+            else:
+                run.fail(job, message)
+        run.flush()
+
+
+class _Run:
+    """The files that are open during one run, and the windows that wait for a full batch."""
+
+    def __init__(self, bundles: Sequence[Bundle], batch_size: int, deliver: Callable[[Prediction], None]) -> None:
+        self.bundles = bundles
+        self.batch_size = batch_size
+        self.deliver = deliver
+        self.open: dict[Job, _OpenFile] = {}
+        self.queues: list[list[tuple[Job, Window]]] = [[] for _ in bundles]
+
+    def add_window(self, job: Job, window: Window) -> None:
+        self._file(job).waiting += 1
+        queue = self.queues[window.plan]
+        queue.append((job, window))
+        if len(queue) == self.batch_size:
+            self._answer_queue(window.plan)
+
+    def finish(self, job: Job, message: Finished) -> None:
+        self._file(job).finished = message
+        self._close_if_done(job)
+
+    def fail(self, job: Job, message: Failed) -> None:
+        self.open.pop(job, None)
+        self.queues = [[entry for entry in queue if entry[0] != job] for queue in self.queues]
+        self.deliver(Prediction(job.name, message.status, message.reason))
+
+    def flush(self) -> None:
+        for plan in range(len(self.bundles)):
+            self._answer_queue(plan)
+
+    def _file(self, job: Job) -> _OpenFile:
+        return self.open.setdefault(job, _OpenFile([_Answer() for _ in self.bundles]))
+
+    def _answer_queue(self, plan: int) -> None:
+        queue, self.queues[plan] = self.queues[plan], []
+        if not queue:
+            return
+        windows = [window for _, window in queue]
+        for (job, window), decoded_window in zip(queue, self._answers(self.bundles[plan], windows), strict=True):
+            self._enter(self.open[job].answers[plan], self.bundles[plan], window, decoded_window)
+            self.open[job].waiting -= 1
+        for job in dict.fromkeys(job for job, _ in queue):
+            self._close_if_done(job)
+
+    def _answers(self, bundle: Bundle, windows: Sequence[Window]) -> list[Decoded]:
+        # The shape is always the same, so that the same arithmetic is done for a window wherever it stands.
+        features = [window.features for window in windows] + [{}] * (self.batch_size - len(windows))
+        batch, lengths = collate(features, bundle.preprocessor.window_steps)
+        with torch.inference_mode():
+            output = bundle.network(
+                *({sense: value.to(bundle.device) for sense, value in part.items()} for part in (batch, lengths))
+            )
+        return bundle.objective.decode(output)[: len(windows)]
+
+    @staticmethod
+    def _enter(answer: _Answer, bundle: Bundle, window: Window, said: Decoded) -> None:
+        seconds = window.end_sec - window.start_sec
+        # Combined as they come, so that a film of hours keeps one set of scores and not one a window.
+        if answer.combined is None:
+            answer.combined = said
+        else:
+            answer.combined = bundle.objective.combine([answer.combined, said], [answer.seconds, seconds])
+        answer.seconds += seconds
+        answer.windows.append(WindowAnswer(window.start_sec, window.end_sec, said.label, said.score, said.text))
+
+    def _close_if_done(self, job: Job) -> None:
+        file = self.open[job]
+        if file.finished is None or file.waiting:
+            return
+        del self.open[job]
+        tasks = {
+            bundle.name: TaskAnswer(
+                answer.combined.label,
+                answer.combined.score,
+                answer.combined.scores,
+                answer.combined.text,
+                tuple(answer.windows),
+            )
+            for bundle, answer in zip(self.bundles, file.answers, strict=True)
+            if answer.combined is not None
+        }
+        missing = [f"{self.bundles[plan].name}: {why}" for plan, why in file.finished.missing.items()]
+        lost = file.finished.coverage.losses()
+        status = "partial" if missing or lost else "ok"
+        if not tasks:
+            status = "abstained"
+        self.deliver(Prediction(job.name, status, "; ".join([*missing, *lost]), file.finished.coverage, tasks))
+

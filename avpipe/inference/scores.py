@@ -1,0 +1,54 @@
+"""``metrics.json``, and the tables beside it."""
+
+import csv
+import json
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+import avpipe
+from avpipe.bundle import Origin
+from avpipe.corpora import Split
+from avpipe.files import write_text, written_whole
+from avpipe.inference.evaluate import Scores
+
+
+def write_scores(output: Path, origin: Origin, split: Split, part: str, corpus: str, scores: Scores) -> None:
+    """Write ``output``, and each table of ``scores`` as a CSV beside it.
+
+    Args:
+        output: ``metrics.json``.
+        origin: of the bundle.
+        split: of the corpus that was scored.
+        part: of the split that was scored.
+        corpus: its name.
+        scores: what was measured.
+    """
+    for name, rows in scores.tables.items():
+        with written_whole(output.with_name(f"{name}.csv")) as path, path.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows(rows)
+    content = {
+        "task": origin.task,
+        "corpus": corpus,
+        "split": part,
+        "split_sha256": split.sha256,
+        "seed": origin.seed,
+        "avpipe_version": avpipe.__version__,
+        "num_examples": scores.num_examples,
+        "num_failed": scores.num_failed,
+        "metrics": scores.metrics,
+    }
+    write_text(output, json.dumps(content, indent=2) + "\n")
+
+
+def print_scores(output: Path) -> None:
+    """Print what ``metrics.json`` holds."""
+    content = json.loads(output.read_text(encoding="utf-8"))
+    table = Table("metric", f"{content['task']} on {content['corpus']}, {content['split']}")
+    table.add_row("examples", str(content["num_examples"]))
+    for name, value in content["metrics"].items():
+        table.add_row(name, f"{value:.4f}")
+    console = Console()
+    console.print(table)
+    console.print(f"scores: {output}", soft_wrap=True, highlight=False)

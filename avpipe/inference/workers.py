@@ -1,0 +1,113 @@
+"""Decoding beside the network: processes that turn jobs into messages, each through a pipe of its own.
+
+A pipe holds little, so a worker that is ahead waits, and memory stays flat. A worker that dies (a decoder that crashes)
+costs the file that it held and nothing else.
+"""
+
+import multiprocessing
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import BaseContext
+from multiprocessing.process import BaseProcess
+from typing import cast
+
+import torch
+
+from avpipe.errors import printable
+from avpipe.features import Preprocessor
+from avpipe.inference.decoding import Failed, Finished, Message, decode
+from avpipe.inference.prediction import Job
+
+
+@dataclass(slots=True)
+class _Worker:
+    process: BaseProcess
+    connection: Connection
+    job: Job | None = None
+
+
+def decoded(jobs: Iterable[Job], preprocessors: Sequence[Preprocessor], workers: int) -> Iterator[tuple[Job, Message]]:
+    """Every message of every job; those of one job in order, those of several jobs mixed.
+
+    Args:
+        jobs: taken one at a time, as workers become free.
+        preprocessors: one a bundle.
+        workers: processes; 0 decodes here, between the network's batches.
+    """
+    if workers == 0:
+        for job in jobs:
+            for message in decode(job, preprocessors):
+                yield job, message
+        return
+    queue = iter(jobs)
+    with _crew(preprocessors, workers) as crew:
+        for worker in crew:
+            _assign(worker, queue)
+        while busy := {worker.connection: worker for worker in crew if worker.job is not None}:
+            for connection in wait(list(busy)):
+                worker = busy[cast(Connection, connection)]
+                job = cast(Job, worker.job)
+                try:
+                    message: Message = worker.connection.recv()
+                except (EOFError, ConnectionError):
+                    message = Failed(f"{printable(str(job.path))}: the decoder crashed on it", "error")
+                    _replace(worker, preprocessors)
+                yield job, message
+                if isinstance(message, Finished | Failed):
+                    _assign(worker, queue)
+
+
+@contextmanager
+def _crew(preprocessors: Sequence[Preprocessor], workers: int) -> Iterator[list[_Worker]]:
+    crew = [_start(preprocessors) for _ in range(workers)]
+    try:
+        yield crew
+    finally:
+        for worker in crew:
+            worker.connection.close()
+            worker.process.terminate()
+            worker.process.join()
+
+
+def _context() -> BaseContext:
+    # A forked worker starts at once and shares the loaded libraries; it computes on one thread only, as threads do not
+    # survive a fork.
+    return multiprocessing.get_context("fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn")
+
+
+def _start(preprocessors: Sequence[Preprocessor]) -> _Worker:
+    context = _context()
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(theirs, ours, tuple(preprocessors)), daemon=True)  # type: ignore[attr-defined]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of any fork beside threads
+        process.start()
+    theirs.close()
+    return _Worker(process, ours)
+
+
+def _replace(worker: _Worker, preprocessors: Sequence[Preprocessor]) -> None:
+    worker.connection.close()
+    worker.process.join()
+    fresh = _start(preprocessors)
+    worker.process, worker.connection = fresh.process, fresh.connection
+
+
+def _assign(worker: _Worker, queue: Iterator[Job]) -> None:
+    worker.job = next(queue, None)
+    if worker.job is not None:
+        worker.connection.send(worker.job)
+
+
+def _serve(connection: Connection, other_end: Connection, preprocessors: Sequence[Preprocessor]) -> None:
+    other_end.close()  # or the pipe would stay open when the main process dies
+    torch.set_num_threads(1)
+    try:
+        while True:
+            for message in decode(connection.recv(), preprocessors):
+                connection.send(message)
+    except (EOFError, ConnectionError, KeyboardInterrupt):
+        return  # the main process has left

@@ -1,0 +1,34 @@
+"""Media files in, clips out: probing, reading, streaming, writing. The only importer of PyAV; numpy, no torch."""
+
+from avpipe.media.clip import Clip, ClipFormat, Coverage, WindowPlan
+from avpipe.media.content import decoded_sha256
+from avpipe.media.errors import DamagedMedia, MediaError, NoSuchStream, UnreadableMedia, UnwritableMedia
+from avpipe.media.info import AudioStream, MediaInfo, VideoStream
+from avpipe.media.probe import probe
+from avpipe.media.stream import ClipStream, read_clip, stream_clips
+from avpipe.media.walk import MEDIA_SUFFIXES, find_media
+from avpipe.media.write import write_audio, write_video
+
+__all__ = [
+    "MEDIA_SUFFIXES",
+    "AudioStream",
+    "Clip",
+    "ClipFormat",
+    "ClipStream",
+    "Coverage",
+    "DamagedMedia",
+    "MediaError",
+    "MediaInfo",
+    "NoSuchStream",
+    "UnreadableMedia",
+    "UnwritableMedia",
+    "VideoStream",
+    "WindowPlan",
+    "decoded_sha256",
+    "find_media",
+    "probe",
+    "read_clip",
+    "stream_clips",
+    "write_audio",
+    "write_video",
+]

@@ -1,0 +1,163 @@
+"""Opening media files with FFmpeg: typed errors instead of its own, and times on one timeline.
+
+The timeline of a file:
+
+- Sound alone: its first sample is time zero, whichever decoder reads it.
+- With a picture: the container's presentation time zero, so a late start keeps its lateness. Formats whose clock has
+  no origin (MPEG-TS and -PS, Ogg) count from their first timestamp.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal
+
+import av
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from avpipe.media.errors import MediaError, UnreadableMedia
+
+av.logging.set_level(None)  # FFmpeg's remarks on damaged files would go to stderr; coverage tells of damage
+
+CLOCK_WITHOUT_ORIGIN = 0x0200
+"""AVFMT_TS_DISCONT in a format's flags."""
+
+MICROSECOND = Fraction(1, 1_000_000)
+"""Unit of a container's own times."""
+
+HEADER_WITH_DURATION = frozenset(
+    "aiff asf au avi caf flac flv ivf matroska mov mp4 mxf nut tta w64 wav webm wv".split()
+)
+"""Formats that write their length down. Of others FFmpeg estimates it (from bit rate and size): no promise to hold a file to."""
+
+
+def require_readable(path: Path) -> None:
+    """Raise the fitting error for a path that no decoder can help with.
+
+    Raises:
+        UnreadableMedia: missing, no regular file, forbidden, or empty.
+    """
+    try:
+        if path.is_dir():
+            raise UnreadableMedia(path, "is a folder", "name a file")
+        if not path.exists():
+            raise UnreadableMedia(path, "no such file", "check the path")
+        if not path.is_file():
+            raise UnreadableMedia(path, "is no regular file", "name a file")
+        with path.open("rb") as file:
+            if not file.read(1):
+                raise UnreadableMedia(path, "is empty", "copy it again from its source")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UnreadableMedia(path, f"cannot be opened ({reason})", "check the path and its permissions") from error
+
+
+@contextmanager
+def ffmpeg_errors(path: Path) -> Iterator[None]:
+    """Turn whatever FFmpeg says of ``path`` into an ``UnreadableMedia``."""
+    try:
+        yield
+    except MediaError:
+        raise
+    except (av.FFmpegError, OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UnreadableMedia(
+            path, f"is not media that FFmpeg can read ({reason})", "check that the file is what its name says, and complete"
+        ) from error
+
+
+def open_container(path: Path) -> InputContainer:
+    """Open ``path`` for demuxing; the caller closes it, or uses it in a ``with``.
+
+    Raises:
+        UnreadableMedia: see ``require_readable``, or not media.
+    """
+    require_readable(path)
+    name = os.fspath(path.absolute())
+    with ffmpeg_errors(path):
+        # The prefix keeps names such as "http:x.wav" from being taken for protocols, the list keeps playlists from
+        # opening other things than files.
+        return av.open(f"file:{name}", "r", options={"protocol_whitelist": "file"}, metadata_errors="replace")
+
+
+def is_cover_art(stream: VideoStream) -> bool:
+    """Whether a video stream is a picture attached to a recording, not moving picture."""
+    return bool(stream.disposition & Disposition.attached_pic)
+
+
+def video_streams(container: InputContainer) -> list[VideoStream]:
+    """The moving pictures of a file that have a decoder, without cover art."""
+    return [stream for stream in container.streams.video if not is_cover_art(stream) and has_decoder(stream)]
+
+
+def audio_streams(container: InputContainer) -> list[AudioStream]:
+    """The sounds of a file that have a decoder."""
+    return [stream for stream in container.streams.audio if has_decoder(stream)]
+
+
+def has_decoder(stream: Any) -> bool:
+    """Whether this FFmpeg can decode a stream."""
+    return stream.codec_context is not None and stream.codec_context.is_decoder
+
+
+def best_audio(container: InputContainer) -> AudioStream | None:
+    """FFmpeg's choice among the sounds."""
+    return _best(container, "audio", audio_streams(container))
+
+
+def best_video(container: InputContainer) -> VideoStream | None:
+    """FFmpeg's choice among the moving pictures."""
+    return _best(container, "video", video_streams(container))
+
+
+def _best(container: InputContainer, kind: Literal["audio", "video"], usable: list[Any]) -> Any:
+    if len(usable) < 2:
+        return usable[0] if usable else None
+    choice = container.streams.best(kind)
+    return choice if choice in usable else usable[0]
+
+
+def origin_sec(container: InputContainer, audio: AudioStream | None) -> Fraction:
+    """Where the file's time zero lies on its container's clock, in seconds."""
+    if not video_streams(container) and audio is not None:
+        return (audio.start_time or 0) * Fraction(audio.time_base or 0)
+    if container.format.flags & CLOCK_WITHOUT_ORIGIN:
+        return (container.start_time or 0) * MICROSECOND
+    return Fraction(0)
+
+
+def promised_end_sec(container: InputContainer, stream: AudioStream | VideoStream, origin: Fraction) -> float | None:
+    """Where the header says that a stream ends, on the file's timeline; None where it does not say."""
+    names = set(container.format.name.split(","))
+    if not (names & HEADER_WITH_DURATION or (names == {"mp3"} and _mp3_has_frame_count(Path(container.name)))):
+        return None
+    if stream.duration and stream.time_base:
+        return float(((stream.start_time or 0) + stream.duration) * stream.time_base - origin)
+    written = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
+    if written:  # Matroska writes each stream's end as a tag
+        hours, minutes, seconds = written.groups()
+        return float(Fraction(seconds) + 60 * int(minutes) + 3600 * int(hours) - origin)
+    alone = len(container.streams.audio) + len(video_streams(container)) == 1
+    if container.duration and alone:
+        return float(((container.start_time or 0) + container.duration) * MICROSECOND - origin)
+    return None
+
+
+def _mp3_has_frame_count(path: Path) -> bool:
+    """Whether an mp3 counts its frames in a first, silent one; otherwise its length is an estimate."""
+    name = os.fspath(path).removeprefix("file:")
+    with open(name, "rb") as file:
+        head = file.read(10)
+        if head[:3] == b"ID3":  # the tag's size is written in four 7-bit bytes
+            size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
+            file.seek(10 + size)
+        else:
+            file.seek(0)
+        frame = file.read(4096)
+    return any(mark in frame for mark in (b"Xing", b"Info", b"VBRI"))

@@ -1,0 +1,157 @@
+"""Reader of frames: every frame of a file's picture from a place to the end, in the order they are shown."""
+
+from __future__ import annotations  # PyAV's classes are generic only for the type checker
+
+import heapq
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from avpipe.media import containers
+from avpipe.media.damage import END_SLACK_SEC
+from avpipe.media.errors import DamagedMedia, NoSuchStream
+from avpipe.media.pictures import display_shape
+
+SEEK_BACK_SEC = (0.0, 2.0, 10.0, 60.0)
+"""How much earlier to seek when an index leads to a frame after the one looked for; after these, the beginning."""
+
+VP8_SHOW_FRAME = 0x10
+"""Bit of a VP8 packet's first byte; frames without it are never shown and so cannot be missed."""
+
+
+class FrameReader:
+    """Reads FFmpeg's best video stream; times are presentation times.
+
+    The first frame read is the one on show at the start asked for, or one before it.
+    """
+
+    decoder = "av"
+
+    def __init__(self, path: Path, start_sec: float = 0.0) -> None:
+        self._path = path
+        self._container = containers.open_container(path)
+        self.lost_times_sec: list[float] = []
+        """Presentation times of the packets that gave no frame."""
+        try:
+            stream = containers.best_video(self._container)
+            if stream is None:
+                raise NoSuchStream(path, "has no picture that can be decoded", "give a file with a video stream")
+            self._stream = stream
+            stream.thread_type = "AUTO"
+            self._read_header(stream)
+            self._open_at(start_sec)
+        except BaseException:
+            self._container.close()
+            raise
+
+    def _read_header(self, stream: VideoStream) -> None:
+        self._time_base = Fraction(stream.time_base or 1)
+        self._origin = containers.origin_sec(self._container, None)
+        self._header_shape = stream.width, stream.height, stream.sample_aspect_ratio
+        self.promised_sec = containers.promised_end_sec(self._container, stream, self._origin)
+        rate = stream.average_rate or stream.guessed_rate
+        self.period_sec = float(1 / rate) if rate else 0.04
+        self.tolerance_sec = min(float(self._time_base) / 2, 0.0005) + 1e-6
+        """A frame stamped this much late is still in time: timestamps are rounded to the container's clock."""
+        self.slack_sec = max(END_SLACK_SEC, 1.5 * self.period_sec)
+
+    def _open_at(self, start_sec: float) -> None:
+        self._first: VideoFrame | None = None
+        self.from_beginning = False
+        """Whether the first frame read is the file's first."""
+        if start_sec > 0:
+            for back_sec in SEEK_BACK_SEC:
+                if start_sec <= back_sec:
+                    break
+                self._restart(Fraction(start_sec) - Fraction(back_sec))
+                if self._first is not None and self._seconds(self._first) <= start_sec + self.tolerance_sec:
+                    return self._set_shape(self._first)
+            self._restart(Fraction(0))
+        else:
+            self._frames = self._decoded_frames()
+            self._first = next(self._frames, None)
+        if self._first is None:
+            raise DamagedMedia(self._path, "none of its picture could be decoded", "copy it again from its source")
+        self.from_beginning = True
+        self._set_shape(self._first)
+
+    def _restart(self, sec: Fraction) -> None:
+        self.lost_times_sec.clear()
+        with containers.ffmpeg_errors(self._path):
+            self._container.seek(int((sec + self._origin) / self._time_base), stream=self._stream)
+        self._frames = self._decoded_frames()
+        self._first = next(self._frames, None)
+
+    def _set_shape(self, frame: VideoFrame) -> None:
+        width, height, pixel_aspect = self._header_shape
+        self.rotation_deg = round(frame.rotation) % 360
+        """Turn that makes the stored picture upright, counter-clockwise."""
+        self.shape = display_shape(width or frame.width, height or frame.height, pixel_aspect, self.rotation_deg)
+        """(height, width) of the upright picture."""
+
+    def next_frame(self) -> tuple[float, float, VideoFrame] | None:
+        """(presentation time, duration or 0 where the file does not say, frame), or None at the end."""
+        frame = self._first or next(self._frames, None)
+        self._first = None
+        if frame is None:
+            return None
+        return self._seconds(frame), float((frame.duration or 0) * self._time_base), frame
+
+    def _seconds(self, frame: VideoFrame) -> float:
+        return float(frame.pts * self._time_base - self._origin)
+
+    def _decoded_frames(self) -> Iterator[VideoFrame]:
+        """Frames with rising times; packets that gave none end up in ``lost_times_sec``."""
+        pending: list[int] = []
+        last_pts = None
+        for packet in self._packets():
+            stamp = packet.pts
+            if stamp is not None and packet.size and not packet.is_discard and not self._is_hidden(packet):
+                heapq.heappush(pending, stamp)
+            try:
+                frames = packet.decode()
+            except av.FFmpegError:
+                continue
+            for frame in frames:
+                if frame.pts is None:
+                    frame.pts = self._guessed_pts(frame, last_pts)
+                if frame.is_corrupt or (last_pts is not None and frame.pts <= last_pts):
+                    continue
+                self._settle(pending, frame.pts)
+                last_pts = frame.pts
+                yield frame
+        self._settle(pending, None)
+
+    def _packets(self) -> Iterator[Packet[VideoStream]]:
+        packets = self._container.demux(self._stream)
+        try:
+            yield from packets
+        except av.FFmpegError:  # the file breaks off inside a packet
+            flush: Packet[VideoStream] = Packet()
+            flush.stream = self._stream
+            flush.time_base = self._time_base
+            yield flush
+
+    def _is_hidden(self, packet: Packet[VideoStream]) -> bool:
+        return self._stream.codec_context.name in ("vp8", "libvpx") and not memoryview(packet)[0] & VP8_SHOW_FRAME
+
+    def _guessed_pts(self, frame: VideoFrame, last_pts: int | None) -> int:
+        """A time for a frame that came without: its packet's, else one period after the last."""
+        if frame.dts is not None:
+            return frame.dts
+        return 0 if last_pts is None else last_pts + round(Fraction(self.period_sec) / self._time_base)
+
+    def _settle(self, pending: list[int], pts: int | None) -> None:
+        """Strike out the packets up to ``pts``: those of earlier times gave no frame. None: all that are left."""
+        while pending and (pts is None or pending[0] <= pts):
+            stamp = heapq.heappop(pending)
+            if stamp != pts:
+                self.lost_times_sec.append(float(stamp * self._time_base - self._origin))
+
+    def close(self) -> None:
+        self._container.close()

@@ -1,0 +1,59 @@
+"""Finding media files in a tree of folders."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from avpipe.media.errors import UnreadableMedia
+
+MEDIA_SUFFIXES = frozenset(
+    f".{suffix}"
+    for suffix in (
+        "3g2 3gp aac ac3 aif aifc aiff amr ape asf au avi avif caf dts dv eac3 f4v flac flv gif h264 h265 hevc ivf m1v "
+        "m2ts m2v m4a m4b m4v mka mkv mov mp2 mp3 mp4 mpeg mpg mts mxf nut oga ogg ogv opus ra rf64 rm rmvb snd spx "
+        "tak tta ts vob voc w64 wav wave webm weba wma wmv wv y4m"
+    ).split()
+)
+"""Suffixes, in lower case, of the files that are taken for media."""
+
+
+def find_media(folder: Path, on_error: Callable[[UnreadableMedia], None] | None = None) -> Iterator[Path]:
+    """Every media file below a folder, by suffix, in the order of their paths' parts.
+
+    Hidden files and folders (AppleDouble files and our own half-written ones among them) and what is no regular file
+    are left out. Links are followed, but no folder is entered from within itself.
+
+    Args:
+        on_error: told of each folder that cannot be listed, and the walk goes on; without it the error is raised.
+
+    Raises:
+        UnreadableMedia: ``folder`` is no folder; or, without ``on_error``, a folder cannot be listed.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise UnreadableMedia(folder, "is no folder", "name an existing folder")
+    yield from _walk(folder, on_error, (folder.stat(),))
+
+
+def _walk(
+    folder: Path, on_error: Callable[[UnreadableMedia], None] | None, above: tuple[os.stat_result, ...]
+) -> Iterator[Path]:
+    """Files below a folder; ``above`` are the folders that lead to it, itself among them."""
+    for path in _listed(folder, on_error):
+        if path.is_dir():
+            status = path.stat()
+            if not any(os.path.samestat(status, one) for one in above):
+                yield from _walk(path, on_error, (*above, status))
+        elif path.suffix.lower() in MEDIA_SUFFIXES and path.is_file():
+            yield path
+
+
+def _listed(folder: Path, on_error: Callable[[UnreadableMedia], None] | None) -> list[Path]:
+    try:
+        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except OSError as error:
+        problem = UnreadableMedia(folder, f"cannot be listed ({error.strerror})", "check its permissions")
+        if on_error is None:
+            raise problem from error
+        on_error(problem)
+        return []

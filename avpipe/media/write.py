@@ -1,0 +1,183 @@
+"""Writing media, whole or not at all."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import soundfile
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.container import OutputContainer
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from avpipe.files import written_whole
+from avpipe.media.errors import UnwritableMedia
+
+SOUNDFILE_SUFFIXES = frozenset((".wav", ".flac", ".ogg", ".aiff", ".aif", ".au", ".caf", ".w64", ".rf64"))
+
+AUDIO_CODECS = {
+    ".mp3": "libmp3lame",
+    ".opus": "libopus",
+    ".webm": "libopus",
+    ".mka": "flac",
+    ".mkv": "flac",
+    ".ac3": "ac3",
+    ".mp2": "mp2",
+    ".mpg": "mp2",
+    ".wma": "wmav2",
+    ".avi": "pcm_s16le",
+}
+"""Encoder by suffix where none is named; AAC for the others (m4a, mp4, mov, ts, ...)."""
+
+VIDEO_CODECS = {".webm": "libvpx-vp9", ".mkv": "ffv1", ".mpg": "mpeg1video", ".avi": "mpeg4"}
+"""Encoder by suffix where none is named; H.264 for the others. Matroska is the lossless choice."""
+
+LOSSLESS_RGB = {"ffv1": "bgr0", "libx264rgb": "rgb24", "rawvideo": "rgb24", "png": "rgb24"}
+"""Pixel format by encoder where none is named; yuv420p for the others."""
+
+BLOCK_SAMPLES = 1 << 16
+
+LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
+
+
+def write_audio(
+    path: Path,
+    waveform: np.ndarray,
+    sample_rate: int,
+    *,
+    subtype: str | None = None,
+    codec: str | None = None,
+    bit_rate: int | None = None,
+) -> None:
+    """Write sound; the suffix names the format.
+
+    Args:
+        waveform: (channels, samples) float in [-1, 1]; what lies beyond is clipped by integer formats.
+        sample_rate: Hz.
+        subtype: soundfile's name of the stored form (``PCM_16``, ``PCM_24``, ``FLOAT``, ...).
+        codec: FFmpeg's name of an encoder; with it FFmpeg writes even what soundfile could.
+        bit_rate: bits per second, for coded sound.
+
+    Raises:
+        UnwritableMedia: a format, form or rate that cannot be written, or no room.
+    """
+    path = Path(path)
+    with _written(path) as part:
+        if codec is None and path.suffix.lower() in SOUNDFILE_SUFFIXES:
+            soundfile.write(part, np.asarray(waveform).T, sample_rate, subtype=subtype)
+            return
+        with av.open(part, "w") as container:
+            stream = _add_audio(container, path, waveform, sample_rate, codec, bit_rate)
+            _mux_sound(container, stream, waveform, 0, waveform.shape[1])
+            container.mux(stream.encode(None))
+
+
+def write_video(
+    path: Path,
+    frames: Iterable[np.ndarray],
+    *,
+    fps: float | Fraction = 25,
+    times_sec: Sequence[float] | None = None,
+    waveform: np.ndarray | None = None,
+    sample_rate: int | None = None,
+    codec: str | None = None,
+    pixel_format: str | None = None,
+    options: dict[str, str] | None = None,
+    rotation_deg: int = 0,
+    audio_codec: str | None = None,
+) -> None:
+    """Write frames, and sound where given; the suffix names the container.
+
+    Args:
+        frames: (H, W, 3) uint8 RGB arrays of one size, taken one at a time.
+        fps: frames per second, where no times are given.
+        times_sec: presentation time of each frame, kept to the millisecond: variable rates, late starts.
+        waveform: (channels, samples) float in [-1, 1], from time zero.
+        sample_rate: Hz; needed with ``waveform``.
+        codec, pixel_format, options: of FFmpeg's video encoder.
+        rotation_deg: turn, counter-clockwise, that players are told to show the frames with.
+        audio_codec: FFmpeg's name of an audio encoder.
+
+    Raises:
+        UnwritableMedia: a codec or format that cannot be written, no frames, or no room.
+    """
+    path = Path(path)
+    rate = Fraction(fps).limit_denominator(1001)
+    unit = 1 / rate if times_sec is None else Fraction(1, 1000)
+    stamps = None if times_sec is None else [round(time * 1000) for time in times_sec]
+    with _written(path) as part, av.open(part, "w") as container:
+        images = iter(frames)
+        first = next(images, None)
+        if first is None:
+            raise ValueError("no frames")
+        name = codec or VIDEO_CODECS.get(path.suffix.lower(), "libx264")
+        video = container.add_stream(name, rate=rate, options=options or {})
+        assert isinstance(video, VideoStream)
+        video.height, video.width = first.shape[:2]
+        video.pix_fmt = pixel_format or LOSSLESS_RGB.get(name, "yuv420p")
+        video.time_base = video.codec_context.time_base = unit
+        if rotation_deg:
+            video.set_display_rotation(rotation_deg)
+        audio = None
+        if waveform is not None and sample_rate is not None:
+            audio = _add_audio(container, path, waveform, sample_rate, audio_codec, None)
+        written = 0
+        for index, image in enumerate(_chained(first, images)):
+            stamp = index if stamps is None else stamps[index]
+            frame = VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+            frame.pts, frame.time_base = stamp, unit
+            container.mux(video.encode(frame))
+            if audio is not None and waveform is not None and sample_rate is not None:
+                until = min(int((stamp + 1) * unit * sample_rate), waveform.shape[1])
+                _mux_sound(container, audio, waveform, written, until)
+                written = max(written, until)
+        container.mux(video.encode(None))
+        if audio is not None and waveform is not None:
+            _mux_sound(container, audio, waveform, written, waveform.shape[1])
+            container.mux(audio.encode(None))
+
+
+def _chained(first: np.ndarray, others: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    yield first
+    yield from others
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[Path]:
+    """A part beside ``path``, renamed when written whole; whatever fails is an ``UnwritableMedia``."""
+    try:
+        with written_whole(path) as part:
+            yield part
+    except (av.FFmpegError, soundfile.SoundFileError, OSError, ValueError, TypeError, LookupError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UnwritableMedia(path, f"cannot be written ({reason})", "choose another format or folder") from error
+
+
+def _add_audio(
+    container: OutputContainer,
+    path: Path,
+    waveform: np.ndarray,
+    sample_rate: int,
+    codec: str | None,
+    bit_rate: int | None,
+) -> AudioStream:
+    name = codec or AUDIO_CODECS.get(path.suffix.lower(), "aac")
+    stream = container.add_stream(name, rate=sample_rate, layout=LAYOUTS[waveform.shape[0]])
+    assert isinstance(stream, AudioStream)
+    if bit_rate is not None:
+        stream.bit_rate = bit_rate
+    return stream
+
+
+def _mux_sound(container: OutputContainer, stream: AudioStream, waveform: np.ndarray, start: int, end: int) -> None:
+    """Encode samples [start, end); PyAV converts to the encoder's sample format and frame size."""
+    for first in range(start, end, BLOCK_SAMPLES):
+        block = np.ascontiguousarray(waveform[:, first : min(end, first + BLOCK_SAMPLES)], dtype=np.float32)
+        frame = AudioFrame.from_ndarray(block, format="fltp", layout=LAYOUTS[waveform.shape[0]])
+        frame.sample_rate = stream.rate
+        frame.pts, frame.time_base = first, Fraction(1, stream.rate)
+        container.mux(stream.encode(frame))

@@ -1,0 +1,20 @@
+"""Networks and their parts: pure maths on tensors; what a bundle may build."""
+
+from avpipe.networks.frames2d import FrameEncoder2d
+from avpipe.networks.fusion import Concatenation, Identity
+from avpipe.networks.network import Network, Output
+from avpipe.networks.pooling import MeanPooling, StatisticsPooling
+from avpipe.networks.residual2d import ResidualEncoder2d
+from avpipe.networks.residual3d import ResidualEncoder3d
+
+__all__ = [
+    "Concatenation",
+    "FrameEncoder2d",
+    "Identity",
+    "MeanPooling",
+    "Network",
+    "Output",
+    "ResidualEncoder2d",
+    "ResidualEncoder3d",
+    "StatisticsPooling",
+]

@@ -1,0 +1,74 @@
+"""A small residual CNN over a spectrogram."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from avpipe.networks.masking import strided, time_mask
+
+
+class ResidualBlock2d(nn.Module):
+    """Two 3x3 convolutions and a shortcut.
+
+    Args:
+        in_channels: of the input.
+        channels: of the output.
+        stride: of the first convolution and of the shortcut, in both axes.
+
+    Reference:
+        K. He et al., "Deep Residual Learning for Image Recognition", 2015, arXiv:1512.03385 (the basic block).
+    """
+
+    def __init__(self, in_channels: int, channels: int, stride: int) -> None:
+        super().__init__()
+        self.residual = nn.Sequential(
+            nn.Conv2d(in_channels, channels, 3, stride, padding=1, bias=False),
+            nn.BatchNorm2d(channels),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+            nn.BatchNorm2d(channels),
+        )
+        self.shortcut: nn.Module = nn.Identity()
+        if stride != 1 or in_channels != channels:
+            self.shortcut = nn.Sequential(
+                nn.Conv2d(in_channels, channels, 1, stride, bias=False), nn.BatchNorm2d(channels)
+            )
+        self.activation = nn.ReLU(inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.activation(self.residual(x) + self.shortcut(x))
+
+
+class ResidualEncoder2d(nn.Module):
+    """A stem, one residual block a stage, and the mean over frequency: a vector for every few frames.
+
+    Args:
+        channels: of the stem and of each stage; the stem and every stage after the first halve both axes.
+        in_channels: of the input: 1 for a spectrogram, 3 for pictures.
+
+    Reference:
+        As :class:`ResidualBlock2d`; here one block a stage, and time kept until pooling.
+    """
+
+    def __init__(self, channels: Sequence[int] = (32, 32, 64, 96, 128), in_channels: int = 1) -> None:
+        super().__init__()
+        stem, *stages = channels
+        self.stem = nn.Sequential(
+            nn.Conv2d(in_channels, stem, 5, 2, padding=2, bias=False), nn.BatchNorm2d(stem), nn.ReLU(inplace=True)
+        )
+        widths = list(zip(channels, stages, strict=False))
+        self.stages = nn.Sequential(
+            *(ResidualBlock2d(before, after, stride=1 if i == 0 else 2) for i, (before, after) in enumerate(widths))
+        )
+        self.time_stride = 2 ** len(stages)
+        self.out_dim = channels[-1]
+
+    def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """
+        Shape:
+            features: (B, in_channels, n_mels, frames); lengths: (B,) in frames.
+            returns (B, out_dim, ceil(frames / time_stride)) and lengths (B,) in its steps.
+        """
+        mask = time_mask(lengths, features.shape[3])[:, None, None].to(features.dtype)
+        x = self.stages(self.stem(features * mask))
+        return x.mean(2), strided(lengths, self.time_stride)

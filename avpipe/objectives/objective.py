@@ -1,0 +1,96 @@
+"""What every objective offers to the learner and to the predictor."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torchmetrics import MetricCollection
+
+from avpipe.features import Features
+from avpipe.networks import Output
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Windows of one shape with their targets.
+
+    Shape:
+        features: (B, ...) a sense; lengths: (B,) a sense; targets: (B, ...), as :meth:`Objective.encode` makes them.
+    """
+
+    features: Features
+    lengths: dict[str, Tensor]
+    targets: Tensor
+    examples: tuple[int, ...] = ()
+    """Which example each window was cut from."""
+    seconds: tuple[float, ...] = ()
+    """True length of each window."""
+
+    def to(self, device: torch.device, **options: Any) -> "Batch":
+        """The same batch on ``device``; Lightning calls it by this name."""
+        return replace(
+            self,
+            features={sense: value.to(device, **options) for sense, value in self.features.items()},
+            lengths={sense: value.to(device, **options) for sense, value in self.lengths.items()},
+            targets=self.targets.to(device, **options),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """An answer in a person's terms."""
+
+    label: str | None = None
+    score: float | None = None
+    """How sure, in [0, 1]."""
+    scores: dict[str, float] = field(default_factory=dict)
+    """By label; they sum to 1."""
+    text: str | None = None
+
+
+class Objective(nn.Module, ABC):
+    """Loss, metrics and decoding of one kind of output."""
+
+    best_metric: str
+    """Name of the metric by which the best checkpoint is chosen; greater is better."""
+
+    @classmethod
+    @abstractmethod
+    def vocabulary(cls, targets: Sequence[Any]) -> dict[str, Any]:
+        """What the training targets tell about the constructor's arguments, as plain data."""
+
+    @property
+    @abstractmethod
+    def num_outputs(self) -> int:
+        """Width of the network's head."""
+
+    @abstractmethod
+    def encode(self, target: Any) -> Tensor:
+        """A corpus's target as a tensor."""
+
+    @abstractmethod
+    def loss(self, output: Output, batch: Batch) -> Tensor:
+        """Mean over the batch, a scalar."""
+
+    @abstractmethod
+    def decode(self, output: Output) -> list[Decoded]:
+        """An answer for each item of the batch."""
+
+    @abstractmethod
+    def combine(self, windows: Sequence[Decoded], weights: Sequence[float]) -> Decoded:
+        """One answer for a file from those for its windows; ``weights`` are their true seconds."""
+
+    @abstractmethod
+    def metrics(self) -> MetricCollection:
+        """A fresh collection, on the CPU."""
+
+    @abstractmethod
+    def update(self, metrics: MetricCollection, answers: Sequence[Decoded], targets: Sequence[Any]) -> None:
+        """Count answers against a corpus's targets."""
+
+    def tables(self, answers: Sequence[Decoded], targets: Sequence[Any]) -> Mapping[str, list[list[str | int]]]:
+        """Tables worth a look beside the metrics, by name: rows, the first of them the heading."""
+        return {}

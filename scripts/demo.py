@@ -1,0 +1,102 @@
+"""The demo: label data/samples with a shipped bundle, then train a small model on sounds that a script makes.
+
+Each command is printed as one would type it. Everything is written to outputs/demo, which is made anew each time.
+"""
+
+import csv
+import json
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+ROOT = Path(__file__).resolve().parent.parent
+OUTPUT = Path("outputs/demo")
+SAMPLES = Path("data/samples")
+
+console = Console(highlight=False, emoji=False)
+
+
+def run(*command: str, accepted: tuple[int, ...] = (0,)) -> None:
+    """Print a command and run it with this Python's programs; stop the demo where it fails."""
+    console.print(f"\n[bold]$ {escape(shlex.join(command))}[/]")
+    program = Path(sys.executable).parent / command[0]
+    status = subprocess.run([program, *command[1:]], cwd=ROOT, check=False).returncode
+    if status not in accepted:
+        sys.exit(f"demo: the command above ended with status {status}")
+
+
+def read_predictions(folder: Path) -> list[dict[str, Any]]:
+    lines = (ROOT / folder / "predictions.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def label_of(prediction: dict[str, Any]) -> str:
+    """What the one bundle says, or nothing."""
+    return next((answer["label"] for answer in prediction["tasks"].values()), None) or ""
+
+
+def print_answers(title: str, folder: Path, expected: dict[str, str]) -> None:
+    """A table of the answers in a folder beside what was expected, and how many agree."""
+    table = Table("file", "expected", "answer", "status", "reason", title=title, title_justify="left")
+    right = 0
+    for prediction in read_predictions(folder):
+        name, answer = prediction["path"], label_of(prediction)
+        right += name in expected and answer == expected[name]
+        cells = (name, expected.get(name, ""), answer, prediction["status"], prediction["reason"])
+        table.add_row(*map(escape, cells))
+    console.print()
+    console.print(table)
+    console.print(f"{right} of {len(expected)} as expected. All answers: {folder}/predictions.jsonl")
+
+
+def label_samples() -> None:
+    """The shipped bundle on the samples, some of which are broken on purpose."""
+    answers = OUTPUT / "samples"
+    # Status 1: some files failed, all others are answered. Two of the samples are no media at all.
+    run("avpipe", "predict", "bundle=digits", f"input={SAMPLES}", f"output={answers}", accepted=(1,))
+    console.print("(exit status 1, as it should be: text.wav and empty.flac hold no sound, and are told as errors)")
+    with (ROOT / SAMPLES / "labels.csv").open(encoding="utf-8", newline="") as file:
+        expected = {row["path"]: row["label"] for row in csv.DictReader(file)}
+    print_answers("Spoken digits", answers, expected)
+
+
+def train_on_sounds() -> None:
+    """From a folder of class folders to a model, its score, and its answers on sounds it never heard."""
+    sounds, unheard, model, metrics = (OUTPUT / name for name in ("sounds", "unheard", "run", "metrics.json"))
+    run("python", "scripts/make_sound_corpus.py", str(sounds))
+    corpus = ("corpus=folders", f"corpus.root={sounds}")
+    settings = ("preprocess.window_sec=1.0", "preprocess.hop_sec=0.5", "trainer.max_epochs=6")
+    run("avpipe", "train", "task=sound_event", *corpus, *settings, f"run_dir={model}")
+    run("avpipe", "evaluate", f"bundle={model}/bundle", *corpus, "split=test", f"output={metrics}")
+    run("python", "scripts/make_sound_corpus.py", str(unheard), "2", "1")
+    run("avpipe", "predict", f"bundle={model}/bundle", f"input={unheard}", f"output={OUTPUT / 'answers'}")
+    expected = {
+        path.relative_to(ROOT / unheard).as_posix(): path.parent.name for path in (ROOT / unheard).rglob("*.wav")
+    }
+    print_answers("Sounds it never heard", OUTPUT / "answers", expected)
+    scores = json.loads((ROOT / metrics).read_text(encoding="utf-8"))
+    table = Table("metric", "value", title=f"Score on {scores['num_examples']} held-out examples", title_justify="left")
+    for name, value in scores["metrics"].items():
+        table.add_row(name, f"{value:.3f}")
+    console.print()
+    console.print(table)
+
+
+def main() -> None:
+    started = time.monotonic()
+    shutil.rmtree(ROOT / OUTPUT, ignore_errors=True)
+    label_samples()
+    train_on_sounds()
+    console.print(f"\nAll of it is in {ROOT / OUTPUT} ({time.monotonic() - started:.0f} s).")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""Overrides: any path as typed, and one line for what cannot be."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from avpipe.cli.command import parse
+from avpipe.config import compose, conf_dir, instantiate, plain, quote_path
+from avpipe.errors import ArgumentError, RunStopped
+from avpipe.training.run import config_digest
+
+NAMES = [
+    "a b.wav", "x=y,z.wav", "[1] (2) {3}.mp3", "it's \"quoted\".wav", "1e3", "null ", "true", "ünï 😀.flac", "a\\b",
+    "ends\\", "${oc.env:HOME}", "\\${x}", "a: b", "#c", "%20", "~", "*?", "two\nlines", "\\'", "x\\'y",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_any_name_arrives_as_it_was_typed(name):
+    config = plain(compose("predict", [quote_path(f"input={name}"), quote_path(f"output={name}")]))
+    assert (config["input"], config["output"]) == (name, name)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1))
+def test_every_text_arrives_as_it_was_typed(name):
+    if name in ("null", "???"):
+        return
+    assert plain(compose("predict", [quote_path(f"input={name}"), "output=x"]))["input"] == name
+
+
+@pytest.mark.parametrize("argument", ["optim.lr=1e-3", "task=emotion", "format=[jsonl,csv]", "corpus.root=null"])
+def test_other_values_keep_their_meaning(argument):
+    assert quote_path(argument) == argument
+
+
+def test_a_list_of_bundles_stays_a_list_unless_a_folder_has_that_name(elsewhere):
+    assert plain(compose("predict", [quote_path("bundle=[a,b]"), "input=x", "output=y"]))["bundle"] == ["a", "b"]
+    (elsewhere / "[a,b]").mkdir()
+    assert plain(compose("predict", [quote_path("bundle=[a,b]"), "input=x", "output=y"]))["bundle"] == "[a,b]"
+
+
+def test_nested_path_keys_are_quoted_too():
+    assert quote_path("corpus.root=a b") == "corpus.root='a b'"
+    assert quote_path("encoder.weights=a,b") == "encoder.weights='a,b'"
+
+
+def test_plain_arguments_stand_for_keys_in_order(elsewhere):
+    (elsewhere / "a=b.wav").touch()
+    overrides, _ = parse(["a=b.wav", "bundle=digits", "out"], ("input", "output"))
+    assert overrides == ["input='a=b.wav'", "bundle='digits'", "output='out'"]
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides", "parts"),
+    [
+        ("train", ["task=nonsense"], ["task=nonsense", "emotion", "digits"]),
+        ("train", ["optim.learning_rate=1"], ["optim.learning_rate", "lr", "weight_decay"]),
+        ("train", ["nonsense=1"], ["nonsense", "seed", "run_dir"]),
+        ("train", ["device=tpu"], ["device=tpu", "cuda", "mps"]),
+        ("train", ["corpus=nonsense"], ["corpus=nonsense", "folders", "fsdd"]),
+        ("train", ["optim.lr=[1"], ["optim.lr=[1"]),
+        ("predict", ["task=emotion"], ["task", "bundle"]),
+    ],
+)
+def test_an_unusable_argument_is_one_line_with_the_choices(name, overrides, parts):
+    with pytest.raises(ArgumentError) as caught:
+        compose(name, overrides)
+    line = str(caught.value)
+    assert "\n" not in line
+    for part in parts:
+        assert part in line
+
+
+def test_a_missing_value_is_named():
+    with pytest.raises(ArgumentError, match="input"):
+        plain(compose("predict", ["output=x"]))
+
+
+def test_a_constructor_is_the_schema():
+    with pytest.raises(ArgumentError, match="chanels"):
+        instantiate({"_target_": "avpipe.networks.ResidualEncoder2d", "chanels": [1, 2]})
+
+
+def test_an_error_of_ours_passes_as_it_is():
+    with pytest.raises(RunStopped, match="subject"):
+        instantiate({"_target_": "tests.test_config.raise_ours"})
+
+
+def raise_ours():
+    raise RunStopped("subject", "reason")
+
+
+@pytest.mark.parametrize("task", sorted(path.stem for path in (conf_dir() / "task").glob("*.yaml")))
+def test_every_task_composes_and_builds(task):
+    config = plain(compose("train", [f"task={task}"]))
+    objective = {**config["objective"], "labels": ["a", "b"], "class_counts": [1, 1]}
+    assert instantiate(objective).num_outputs == 2
+    network = instantiate({**config["network"], "num_outputs": 2})
+    preprocessor = instantiate(config["preprocess"])
+    assert set(preprocessor.senses) == set(network.encoders)
+    instantiate(config["augment"])
+    assert config["task"]["name"] == task
+
+
+@pytest.mark.parametrize("group", ["encoder", "fusion", "pooling", "augment", "preprocess", "device", "trainer"])
+def test_every_option_composes(group):
+    for path in (conf_dir() / group).glob("*.yaml"):
+        assert plain(compose("train", [f"{group}={path.stem}"]))
+
+
+def test_every_yaml_is_one_small_concept():
+    for path in conf_dir().rglob("*.yaml"):
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 30, path
+
+
+def test_a_users_own_yaml_is_found(tmp_path):
+    (tmp_path / "task").mkdir()
+    text = (conf_dir() / "task" / "digits.yaml").read_text().replace("name: digits", "name: words")
+    (tmp_path / "task" / "words.yaml").write_text(text)
+    assert compose("train", ["task=words"], [tmp_path]).task.name == "words"
+
+
+def test_the_digest_knows_what_determines_a_result():
+    def digest(*overrides):
+        return config_digest(plain(compose("train", list(overrides))))
+
+    assert digest() == digest("device=cpu", "run_dir=x", "corpus.root=y", "data.workers=3") or digest() == digest(
+        "run_dir=x", "corpus.root=y", "data.workers=3"
+    )
+    assert digest() != digest("optim.lr=1")
+    assert digest() != digest("seed=1")

@@ -1,0 +1,107 @@
+"""Shapes, gradients, masking; nothing in eval mode looks at neighbours or at padding."""
+
+from functools import partial
+
+import pytest
+import torch
+
+from avpipe.networks import (
+    Concatenation,
+    FrameEncoder2d,
+    Identity,
+    MeanPooling,
+    Network,
+    ResidualEncoder2d,
+    ResidualEncoder3d,
+    StatisticsPooling,
+)
+
+ENCODERS = {
+    "residual2d": (ResidualEncoder2d, "audio", (1, 40, 50), 50),
+    "residual3d": (ResidualEncoder3d, "video", (3, 9, 48, 48), 9),
+    "frames2d": (FrameEncoder2d, "video", (3, 9, 48, 48), 9),
+}
+
+
+@pytest.fixture(params=ENCODERS)
+def case(request):
+    torch.manual_seed(0)
+    encoder_class, sense, shape, steps = ENCODERS[request.param]
+    network = Network({sense: encoder_class()}, StatisticsPooling, Identity, num_outputs=5)
+    return network, sense, torch.randn(4, *shape), torch.tensor([steps, steps - 3, 1, steps])
+
+
+def test_every_encoder_keeps_its_contract(case):
+    network, sense, features, lengths = case
+    sequence, sequence_lengths = network.encoders[sense](features, lengths)
+    assert sequence.shape[:2] == (4, network.encoders[sense].out_dim)
+    assert sequence_lengths.max() == sequence.shape[2]
+    assert sequence_lengths.min() >= 1
+
+
+def test_a_step_gives_finite_gradients_to_every_parameter(case):
+    network, sense, features, lengths = case
+    network({sense: features}, {sense: lengths}).value.square().sum().backward()
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
+        assert parameter.grad.abs().sum() > 0 or parameter.ndim == 1, name
+
+
+def test_an_answer_is_bit_equal_in_any_place_and_beside_any_neighbour(case):
+    network, sense, features, lengths = case
+    network.eval()
+    with torch.inference_mode():
+        whole = network({sense: features}, {sense: lengths}).value
+        order = torch.tensor([2, 0, 3, 1])
+        turned = network({sense: features[order]}, {sense: lengths[order]}).value
+        beside_zeros = network(
+            {sense: torch.cat([features[:1], torch.zeros_like(features[1:])])}, {sense: lengths}
+        ).value
+    assert torch.equal(turned, whole[order])
+    assert torch.equal(beside_zeros[0], whole[0])
+
+
+def test_what_stands_in_the_padding_does_not_matter(case):
+    network, sense, features, lengths = case
+    network.eval()
+    axis = 3 if sense == "audio" else 2
+    padded = features.clone()
+    padded[1].narrow(axis - 1, int(lengths[1]), 3).fill_(7.0)
+    with torch.inference_mode():
+        plain = network({sense: features}, {sense: lengths}).value
+        other = network({sense: padded}, {sense: lengths}).value
+    if sense == "audio" or isinstance(network.encoders[sense], ResidualEncoder3d):
+        assert torch.equal(plain, other)
+    else:
+        torch.testing.assert_close(plain, other)
+
+
+@pytest.mark.parametrize("pooling_class", [MeanPooling, StatisticsPooling])
+def test_pooling_sees_true_lengths_only(pooling_class):
+    sequence = torch.randn(3, 6, 10)
+    pooling = pooling_class(6)
+    pooled = pooling(sequence, torch.tensor([10, 4, 0]))
+    assert pooled.shape == (3, pooling.out_dim)
+    torch.testing.assert_close(pooled[1, :6], sequence[1, :, :4].mean(1))
+    if pooling_class is StatisticsPooling:
+        torch.testing.assert_close(pooled[1, 6:], (sequence[1, :, :4].var(1, unbiased=False) + 1e-5).sqrt())
+    assert pooled[2, :6].tolist() == [0.0] * 6
+
+
+def test_two_senses_are_fused_and_one_may_be_missing():
+    encoders = {"audio": ResidualEncoder2d((4, 8)), "video": ResidualEncoder3d((4, 8, 8))}
+    network = Network(encoders, partial(MeanPooling), Concatenation, num_outputs=3).eval()
+    features = {"audio": torch.randn(2, 1, 40, 20), "video": torch.randn(2, 3, 4, 32, 32)}
+    lengths = {"audio": torch.tensor([20, 9]), "video": torch.tensor([4, 4])}
+    output = network(features, lengths)
+    assert output.value.shape == (2, 3)
+    assert output.embedding.shape == (2, 16)
+    heard = network({"audio": features["audio"]}, {"audio": lengths["audio"]})
+    assert heard.embedding[:, 8:].abs().sum() == 0
+    torch.testing.assert_close(heard.embedding[:, :8], output.embedding[:, :8])
+
+
+def test_identity_refuses_two_senses():
+    with pytest.raises(ValueError, match="one sense"):
+        Identity({"audio": 3, "video": 4})
