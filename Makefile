@@ -23,7 +23,7 @@ test: lint ## lint, then the fast tests (under 5 minutes on two cores)
 	@$(BIN)/pytest -n $(WORKERS) -m "not slow and not corpora"
 
 test-slow: $(STAMP) ## the rest; with AVPIPE_CORPORA set, also the tests on real recordings
-	@$(BIN)/pytest -m "slow or corpora"
+	@$(BIN)/pytest -n $(WORKERS) -m "slow or corpora"
 
 lint: $(STAMP) ## ruff and mypy
 	@$(BIN)/ruff check

@@ -66,25 +66,49 @@ def compose(name: str, overrides: Sequence[str], config_dirs: Sequence[Path] = (
     Raises:
         ArgumentError: one line that names the argument and the choices.
     """
-    search = [f"hydra.searchpath=[{','.join(quoted(str(folder.resolve())) for folder in config_dirs)}]"]
+    folders = ",".join(quoted(str(folder.resolve())) for folder in config_dirs)
+    search = [f"hydra.searchpath=[{folders}]"] if config_dirs else []
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         try:
-            return hydra_compose(name, [*(search if config_dirs else []), *overrides])
+            config = hydra_compose(name, [*search, *overrides])
+            _check_types(config, hydra_compose(name, [*search, *_group_choices(overrides)]), overrides)
+            return config
         except MissingConfigException as error:
             raise _no_such_option(error, overrides) from error
         except OverrideParseException as error:
-            raise ArgumentError(error.override, "not of the form key=value", "quote what holds special signs") from error
+            raise ArgumentError(error.override, "not of the form key=value", "quote special signs") from error
         except ConfigCompositionException as error:
             raise _no_such_key(error, name, overrides) from error
         except (HydraException, OmegaConfBaseException) as error:
             raise ArgumentError("arguments", _first_line(error)) from error
 
 
+def _group_choices(overrides: Sequence[str]) -> list[str]:
+    """The overrides that choose a file of a group, and set no value."""
+    return [text for text in overrides if (conf_dir() / text.partition("=")[0]).is_dir()]
+
+
+def _check_types(config: DictConfig, default: DictConfig, overrides: Sequence[str]) -> None:
+    """Refuse words where our YAML has a number or a switch; what takes either says ``auto`` there."""
+    for key in (text.partition("=")[0] for text in overrides):
+        was, now = OmegaConf.select(default, key), OmegaConf.select(config, key)
+        if isinstance(was, bool):
+            fits, wanted = isinstance(now, bool), "true or false"
+        elif isinstance(was, int):
+            fits, wanted = isinstance(now, int) and not isinstance(now, bool), "a whole number"
+        elif isinstance(was, float):
+            fits, wanted = isinstance(now, int | float) and not isinstance(now, bool), "a number"
+        else:
+            continue
+        if not fits:
+            raise ArgumentError(f"{key}={now}", f"not {wanted}", f"it is {was} where nothing is given")
+
+
 def _no_such_option(error: MissingConfigException, overrides: Sequence[str]) -> ArgumentError:
     group, _, option = (error.missing_cfg_file or "").rpartition("/")
     choices = ", ".join(error.options or ())
     if f"{group}={option}" not in overrides:
-        return ArgumentError(error.missing_cfg_file, "no such configuration", f"{group or 'it'} is one of: {choices}")
+        return ArgumentError(error.missing_cfg_file, "no such configuration", f"choose from: {choices}")
     return ArgumentError(f"{group}={option}", f"no such {group}", f"choose from: {choices}")
 
 
@@ -94,7 +118,7 @@ def _no_such_key(error: ConfigCompositionException, name: str, overrides: Sequen
         return ArgumentError("arguments", _first_line(error))
     key = refused[1]
     cause = _first_line(error.__cause__) if error.__cause__ else ""
-    groups = [text for text in overrides if (conf_dir() / text.partition("=")[0]).is_dir()]
+    groups = [text for text in _group_choices(overrides) if text.partition("=")[0] != key]
     node = OmegaConf.select(hydra_compose(name, groups), key.rpartition(".")[0]) if "." in key else None
     if node is None:
         node = hydra_compose(name, groups)
@@ -102,7 +126,9 @@ def _no_such_key(error: ConfigCompositionException, name: str, overrides: Sequen
         return ArgumentError(key, "no such key")
     if key.rpartition(".")[2] in node:
         return ArgumentError(key, f"cannot be set so: {cause}")
-    return ArgumentError(key, "no such key", f"choose from: {', '.join(str(choice) for choice in node)}")
+    return ArgumentError(
+        key, "no such key", f"choose from: {', '.join(str(choice) for choice in node if choice != '_target_')}"
+    )
 
 
 def _first_line(error: BaseException) -> str:

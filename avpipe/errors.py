@@ -36,7 +36,7 @@ class AvpipeError(Exception):
 
 
 def printable(name: str) -> str:
-    """A file's name as text that any file can hold: bytes that are no UTF-8 become ``\\udcff`` and the like."""
+    """A name as text that any file can hold: bytes in it that are no UTF-8 become escapes."""
     return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 

@@ -188,11 +188,6 @@ class Preprocessor(nn.Module):
         modules = {"audio": self.audio, "video": self.video}
         return {sense: module.num_steps(self.window_sec) for sense, module in modules.items() if module is not None}
 
-    def window_starts(self, duration_sec: float) -> list[float]:
-        """Starts in seconds of a recording's windows; an end of less than 0.05 s, which headers get wrong, has none."""
-        count = 1 + max(0, math.ceil((duration_sec - self.window_sec - 0.05) / self.hop_sec))
-        return [index * self.hop_sec for index in range(count)]
-
     def forward(self, clip: Clip) -> Features:
         """The features of the senses that the clip has; a sense that it lacks is absent."""
         features: Features = {}

@@ -26,7 +26,7 @@ console = Console(highlight=False, emoji=False)
 
 def run(*command: str, accepted: tuple[int, ...] = (0,)) -> None:
     """Print a command and run it with this Python's programs; stop the demo where it fails."""
-    console.print(f"\n[bold]$ {escape(shlex.join(command))}[/]")
+    console.print(f"\n[bold]$ {escape(shlex.join(command))}[/]", soft_wrap=True)
     program = Path(sys.executable).parent / command[0]
     status = subprocess.run([program, *command[1:]], cwd=ROOT, check=False).returncode
     if status not in accepted:
@@ -45,16 +45,20 @@ def label_of(prediction: dict[str, Any]) -> str:
 
 def print_answers(title: str, folder: Path, expected: dict[str, str]) -> None:
     """A table of the answers in a folder beside what was expected, and how many agree."""
-    table = Table("file", "expected", "answer", "status", "reason", title=title, title_justify="left")
+    table = Table(title=title, title_justify="left")
+    table.add_column("file", no_wrap=True)
+    for header in ("expected", "answer", "status", "reason"):
+        table.add_column(header)
     right = 0
     for prediction in read_predictions(folder):
         name, answer = prediction["path"], label_of(prediction)
         right += name in expected and answer == expected[name]
-        cells = (name, expected.get(name, ""), answer, prediction["status"], prediction["reason"])
-        table.add_row(*map(escape, cells))
+        # The reason names the file once more, by its whole path.
+        reason = prediction["reason"].rpartition(f"{name}: ")[2]
+        table.add_row(*map(escape, (name, expected.get(name, ""), answer, prediction["status"], reason)))
     console.print()
     console.print(table)
-    console.print(f"{right} of {len(expected)} as expected. All answers: {folder}/predictions.jsonl")
+    console.print(f"{right} of {len(expected)} as expected. All answers: {folder}/predictions.jsonl", soft_wrap=True)
 
 
 def label_samples() -> None:
@@ -62,7 +66,9 @@ def label_samples() -> None:
     answers = OUTPUT / "samples"
     # Status 1: some files failed, all others are answered. Two of the samples are no media at all.
     run("avpipe", "predict", "bundle=digits", f"input={SAMPLES}", f"output={answers}", accepted=(1,))
-    console.print("(exit status 1, as it should be: text.wav and empty.flac hold no sound, and are told as errors)")
+    console.print(
+        "(It ended with status 1, as it should: text.wav and empty.flac are no media, and are named as errors.)"
+    )
     with (ROOT / SAMPLES / "labels.csv").open(encoding="utf-8", newline="") as file:
         expected = {row["path"]: row["label"] for row in csv.DictReader(file)}
     print_answers("Spoken digits", answers, expected)
@@ -82,12 +88,6 @@ def train_on_sounds() -> None:
         path.relative_to(ROOT / unheard).as_posix(): path.parent.name for path in (ROOT / unheard).rglob("*.wav")
     }
     print_answers("Sounds it never heard", OUTPUT / "answers", expected)
-    scores = json.loads((ROOT / metrics).read_text(encoding="utf-8"))
-    table = Table("metric", "value", title=f"Score on {scores['num_examples']} held-out examples", title_justify="left")
-    for name, value in scores["metrics"].items():
-        table.add_row(name, f"{value:.3f}")
-    console.print()
-    console.print(table)
 
 
 def main() -> None:
@@ -95,7 +95,7 @@ def main() -> None:
     shutil.rmtree(ROOT / OUTPUT, ignore_errors=True)
     label_samples()
     train_on_sounds()
-    console.print(f"\nAll of it is in {ROOT / OUTPUT} ({time.monotonic() - started:.0f} s).")
+    console.print(f"\nAll of it is in {ROOT / OUTPUT} ({time.monotonic() - started:.0f} s).", soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -13,14 +13,15 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
 
 import av
 import numpy as np
 import soundfile
 import soxr
+
+from avpipe.media import write_audio, write_video
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 SAMPLES = Path(__file__).resolve().parent.parent / "data" / "samples"
@@ -28,9 +29,10 @@ SAMPLES = Path(__file__).resolve().parent.parent / "data" / "samples"
 PEAK = 0.6
 """Largest absolute sample of a spoken digit: a near voice, far from clipping."""
 
-FILM_RATE_HZ = 16_000
 HEIGHT_PX, WIDTH_PX = 72, 96
-MILLISECOND = Fraction(1, 1000)
+
+SAME_BYTES = {"crf": "30", "x264-params": "threads=1:mbtree=0"}
+"""With macroblock trees, x264 looks beyond the edges of pictures this small and writes other bytes each time."""
 
 
 # -- sound
@@ -47,34 +49,20 @@ def say(digit: str, voice: str, rate_hz: int) -> np.ndarray:
     return np.pad(word * (PEAK / np.abs(word).max()), round(0.05 * rate_hz)).astype(np.float32)
 
 
-def in_one_second(word: np.ndarray, rate_hz: int) -> np.ndarray:
-    """The word in the middle of one second."""
-    silence = rate_hz - len(word)
-    return np.pad(word, (silence // 2, silence - silence // 2))
-
-
 def write_sound(path: Path, word: np.ndarray, rate_hz: int) -> None:
-    soundfile.write(path, word, rate_hz)
+    write_audio(path, word[None], rate_hz)
 
 
 def write_stereo(path: Path, word: np.ndarray, rate_hz: int) -> None:
     """Left louder than right."""
-    soundfile.write(path, np.stack([word, 0.7 * word], axis=1), rate_hz)
-
-
-def write_opus(path: Path, word: np.ndarray, rate_hz: int) -> None:
-    """By FFmpeg, because libsndfile draws the serial number of an Ogg stream by the clock."""
-    with av.open(str(path), "w", format="ogg", options={"fflags": "+bitexact"}) as container:
-        stream = container.add_stream("libopus", rate=rate_hz, layout="mono", bit_rate=32_000)
-        mux_sound(container, stream, word, rate_hz)
+    write_audio(path, np.stack([word, 0.7 * word]), rate_hz)
 
 
 def write_truncated_sound(path: Path, word: np.ndarray, rate_hz: int) -> None:
-    """A wav whose header promises three seconds and which ends after one."""
-    soundfile.write(path, np.pad(in_one_second(word, rate_hz), (0, 2 * rate_hz)), rate_hz)
-    promised = path.read_bytes()
-    two_seconds_bytes = 2 * rate_hz * 2
-    path.write_bytes(promised[:-two_seconds_bytes])
+    """A wav whose header promises two seconds more than there are."""
+    missing = 2 * rate_hz
+    write_sound(path, np.pad(word, (0, missing)), rate_hz)
+    path.write_bytes(path.read_bytes()[: -2 * missing])
 
 
 # -- pictures
@@ -95,63 +83,61 @@ def draw(time_sec: float, duration_sec: float) -> np.ndarray:
     return picture.astype(np.uint8)
 
 
-def write_pictures(
-    path: Path, times_sec: np.ndarray, duration_sec: float, sound: np.ndarray | None = None, rotation_deg: int = 0
-) -> None:
-    """Write pictures shown at ``times_sec`` (h264) and mono sound at ``FILM_RATE_HZ`` (aac) to an mp4.
-
-    The display matrix asks for a counter-clockwise turn by ``rotation_deg``; the pictures are stored turned the other
-    way, so a player that obeys shows them upright.
-    """
-    # Bit-exact: no dates, no versions. The index stands in front, so that a file cut short can still be read.
-    options = {"fflags": "+bitexact", "movflags": "+faststart"}
-    with av.open(str(path), "w", format="mp4", options=options) as container:
-        # With macroblock trees, x264 looks beyond the edges of pictures this small and writes other bytes each time.
-        video = container.add_stream("libx264", options={"crf": "30", "x264-params": "threads=1:mbtree=0"})
-        video.pix_fmt = "yuv420p"
-        video.width, video.height = (WIDTH_PX, HEIGHT_PX) if rotation_deg % 180 == 0 else (HEIGHT_PX, WIDTH_PX)
-        video.codec_context.time_base = MILLISECOND
-        if rotation_deg:
-            video.set_display_rotation(rotation_deg)
-        if sound is not None:
-            audio = container.add_stream("aac", rate=FILM_RATE_HZ, layout="mono", bit_rate=32_000)
-            mux_sound(container, audio, sound, FILM_RATE_HZ)
-        for time_sec in times_sec:
-            picture = np.rot90(draw(time_sec, duration_sec), -rotation_deg // 90)
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
-            frame.pts, frame.time_base = round(time_sec / MILLISECOND), MILLISECOND
-            container.mux(video.encode(frame))
-        container.mux(video.encode())
+def draw_all(times_sec: np.ndarray) -> list[np.ndarray]:
+    return [draw(time_sec, times_sec[-1]) for time_sec in times_sec]
 
 
-def mux_sound(container: Any, stream: Any, samples: np.ndarray, rate_hz: int) -> None:
-    """Encode mono samples into a stream, to the last."""
-    stream.codec_context.flags |= av.codec.context.Flags.bitexact
-    frame = av.AudioFrame.from_ndarray(samples[None, :], format="fltp", layout="mono")
-    frame.sample_rate, frame.pts, frame.time_base = rate_hz, 0, Fraction(1, rate_hz)
-    container.mux(stream.encode(frame))
-    container.mux(stream.encode())
+def even_times(duration_sec: float) -> np.ndarray:
+    """Presentation times in seconds, 25 a second."""
+    return np.arange(0, duration_sec, 0.04)
 
 
 def write_film(path: Path, word: np.ndarray, rate_hz: int) -> None:
-    write_pictures(path, np.arange(0, 1, 0.04), 1.0, in_one_second(word, rate_hz))
+    pictures = draw_all(even_times(len(word) / rate_hz))
+    write_video(path, pictures, waveform=word[None], sample_rate=rate_hz, options=SAME_BYTES)
 
 
 def write_rotated_film(path: Path, word: np.ndarray, rate_hz: int) -> None:
-    write_pictures(path, np.arange(0, 1, 0.04), 1.0, in_one_second(word, rate_hz), rotation_deg=90)
+    """Stored turned clockwise; the display matrix asks for the turn back."""
+    pictures = [np.rot90(picture, -1) for picture in draw_all(even_times(len(word) / rate_hz))]
+    write_video(path, pictures, waveform=word[None], sample_rate=rate_hz, options=SAME_BYTES, rotation_deg=90)
 
 
 def write_variable_rate_film(path: Path, word: np.ndarray, rate_hz: int) -> None:
     """First quick, then slow: the number of a frame says little about its time."""
-    times_sec = np.concatenate([np.arange(0, 0.48, 0.04), np.arange(0.48, 1, 0.13)])
-    write_pictures(path, times_sec, 1.0, in_one_second(word, rate_hz))
+    quick_then_slow = np.concatenate([even_times(0.24), np.arange(0.24, len(word) / rate_hz, 0.1)])
+    pictures = draw_all(quick_then_slow)
+    times = quick_then_slow.tolist()
+    write_video(path, pictures, times_sec=times, waveform=word[None], sample_rate=rate_hz, options=SAME_BYTES)
 
 
 def write_truncated_film(path: Path, word: np.ndarray, rate_hz: int) -> None:
-    """Three seconds, the digit said in each; the file is cut a little behind the middle."""
-    write_pictures(path, np.arange(0, 3, 0.04), 3.0, np.tile(in_one_second(word, rate_hz), 3))
-    whole = path.read_bytes()
-    path.write_bytes(whole[: len(whole) * 6 // 10])
+    """Two seconds longer than the word; the file is cut soon after it."""
+    duration_sec = len(word) / rate_hz + 2
+    sound = np.pad(word, (0, 2 * rate_hz))[None]
+    with TemporaryDirectory() as folder:
+        film = Path(folder, "film.mp4")
+        write_video(film, draw_all(even_times(duration_sec)), waveform=sound, sample_rate=rate_hz, options=SAME_BYTES)
+        copy_with_index_in_front(film, path)
+    with av.open(path) as whole:
+        # The index to the packets, and as many of them as hold the word.
+        end = next(packet.pos for packet in whole.demux(audio=0) if (packet.pts or 0) > len(word))
+    path.write_bytes(path.read_bytes()[:end])
+
+
+def copy_with_index_in_front(source_path: Path, target_path: Path) -> None:
+    """Copy an mp4 packet by packet, as one does for the web: cut short, it can still be read."""
+    options = {"movflags": "+faststart"}
+    with av.open(source_path) as source, av.open(target_path, "w", options=options) as target:
+        streams = {stream: target.add_stream_from_template(stream) for stream in source.streams}
+        for packet in source.demux():
+            if packet.dts is not None:
+                packet.stream = streams[packet.stream]
+                target.mux(packet)
+
+
+def write_silent_film(path: Path) -> None:
+    write_video(path, draw_all(even_times(3.0)), options=SAME_BYTES)
 
 
 # -- the folder
@@ -171,19 +157,19 @@ class Spoken:
 # Voices that people and the shipped bundle both understand. They show that the line from a file to an answer works;
 # they are no measure of accuracy: that stands in the bundle's card.
 SPOKEN = (
-    Spoken("zero.wav", "zero", "en-gb-x-rp+f5", rate_hz=8_000),
-    Spoken("one.wav", "one", "en-us+klatt2"),
-    Spoken("two.flac", "two", "en-us+m4"),
-    Spoken("three.opus", "three", "en-us+m6", 48_000, write_opus),
-    Spoken("four_stereo_44100.mp3", "four", "en-gb-scotland+m8", 44_100, write_stereo),
-    Spoken("six_film.mp4", "six", "en-us+adam", FILM_RATE_HZ, write_film),
-    Spoken("eight_rotated.mp4", "eight", "en-gb-x-rp+m2", FILM_RATE_HZ, write_rotated_film),
-    Spoken("nine_variable_rate.mp4", "nine", "en-us+f2", FILM_RATE_HZ, write_variable_rate_film),
-    Spoken("three_truncated.wav", "three", "en-us+m5", 8_000, write_truncated_sound),
-    Spoken("nine_truncated.mp4", "nine", "en-us+f5", FILM_RATE_HZ, write_truncated_film),
-    Spoken("a/seven.wav", "seven", "en-us+f2"),
-    Spoken("b/seven.wav", "seven", "en-gb-x-rp+f5"),
-    Spoken("two (take 3) [final] \N{MICROPHONE}.wav", "two", "en-gb-x-rp+Alex"),
+    Spoken("zero.wav", "zero", "en-us+klatt4", rate_hz=8_000),
+    Spoken("one.wav", "one", "en-us+paul"),
+    Spoken("two.flac", "two", "en-gb"),
+    Spoken("three.m4a", "three", "en-gb-x-rp+m8", rate_hz=48_000),
+    Spoken("four_stereo_44100.mp3", "four", "en-gb-x-rp+paul", 44_100, write_stereo),
+    Spoken("five (take 3) [final] \N{MICROPHONE}.wav", "five", "en-us+m1"),
+    Spoken("six_film.mp4", "six", "en-gb-scotland+max", 16_000, write_film),
+    Spoken("a/seven.wav", "seven", "en-gb-x-rp+adam"),
+    Spoken("b/seven.wav", "seven", "en-us+m5"),
+    Spoken("eight_rotated.mp4", "eight", "en-gb-x-rp+f2", 16_000, write_rotated_film),
+    Spoken("nine_variable_rate.mp4", "nine", "en-us+paul", 16_000, write_variable_rate_film),
+    Spoken("three_truncated.wav", "three", "en-us+john", 8_000, write_truncated_sound),
+    Spoken("one_truncated.mp4", "one", "en-gb-x-rp+f3", 16_000, write_truncated_film),
 )
 
 
@@ -202,7 +188,7 @@ def make_samples(folder: Path) -> None:
         path = folder / spoken.path
         path.parent.mkdir(parents=True, exist_ok=True)
         spoken.write(path, say(spoken.digit, spoken.voice, spoken.rate_hz), spoken.rate_hz)
-    write_pictures(folder / "film_without_sound.mp4", np.arange(0, 3, 0.04), 3.0)
+    write_silent_film(folder / "film_without_sound.mp4")
     (folder / "text.wav").write_text("This is a text that calls itself a sound.\n", encoding="utf-8")
     (folder / "empty.flac").write_bytes(b"")
     write_labels(folder / "labels.csv")

@@ -1,7 +1,7 @@
 """Overrides: any path as typed, and one line for what cannot be."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avpipe.cli.command import parse
@@ -21,6 +21,7 @@ def test_any_name_arrives_as_it_was_typed(name):
     assert (config["input"], config["output"]) == (name, name)
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1))
 def test_every_text_arrives_as_it_was_typed(name):
     if name in ("null", "???"):
@@ -57,6 +58,9 @@ def test_plain_arguments_stand_for_keys_in_order(elsewhere):
         ("train", ["optim.learning_rate=1"], ["optim.learning_rate", "lr", "weight_decay"]),
         ("train", ["nonsense=1"], ["nonsense", "seed", "run_dir"]),
         ("train", ["device=tpu"], ["device=tpu", "cuda", "mps"]),
+        ("train", ["trainer.max_epochs=abc"], ["trainer.max_epochs=abc", "whole number"]),
+        ("train", ["optim.lr=fast"], ["optim.lr=fast", "a number"]),
+        ("probe", ["decode=maybe"], ["decode=maybe", "true or false"]),
         ("train", ["corpus=nonsense"], ["corpus=nonsense", "folders", "fsdd"]),
         ("train", ["optim.lr=[1"], ["optim.lr=[1"]),
         ("predict", ["task=emotion"], ["task", "bundle"]),
@@ -64,7 +68,7 @@ def test_plain_arguments_stand_for_keys_in_order(elsewhere):
 )
 def test_an_unusable_argument_is_one_line_with_the_choices(name, overrides, parts):
     with pytest.raises(ArgumentError) as caught:
-        compose(name, overrides)
+        compose(name, overrides if name == "train" else ["input=x", *overrides])
     line = str(caught.value)
     assert "\n" not in line
     for part in parts:
@@ -124,8 +128,6 @@ def test_the_digest_knows_what_determines_a_result():
     def digest(*overrides):
         return config_digest(plain(compose("train", list(overrides))))
 
-    assert digest() == digest("device=cpu", "run_dir=x", "corpus.root=y", "data.workers=3") or digest() == digest(
-        "run_dir=x", "corpus.root=y", "data.workers=3"
-    )
+    assert digest() == digest("device=cpu", "run_dir=x", "corpus.root=y", "data.workers=3")
     assert digest() != digest("optim.lr=1")
     assert digest() != digest("seed=1")

@@ -11,24 +11,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from avpipe.media import Clip, ClipFormat, UnreadableMedia, read_clip
+from avpipe.media import Clip, UnreadableMedia, read_clip
 
 SOUND_RATES_HZ = {
     "a/seven.wav": 16_000,
     "b/seven.wav": 16_000,
     "eight_rotated.mp4": 16_000,
     "four_stereo_44100.mp3": 44_100,
-    "nine_truncated.mp4": 16_000,
+    "one_truncated.mp4": 16_000,
     "nine_variable_rate.mp4": 16_000,
     "one.wav": 16_000,
     "six_film.mp4": 16_000,
-    "three.opus": 48_000,
+    "three.m4a": 48_000,
     "three_truncated.wav": 8_000,
-    "two (take 3) [final] \N{MICROPHONE}.wav": 16_000,
+    "five (take 3) [final] \N{MICROPHONE}.wav": 16_000,
     "two.flac": 16_000,
     "zero.wav": 8_000,
 }
-TRUNCATED = {"nine_truncated.mp4", "three_truncated.wav"}
+TRUNCATED = {"one_truncated.mp4", "three_truncated.wav"}
 NO_MEDIA = {"empty.flac", "text.wav"}
 FILMS = {"eight_rotated.mp4", "nine_variable_rate.mp4", "six_film.mp4", "film_without_sound.mp4"}
 ALL_FILES = SOUND_RATES_HZ.keys() | FILMS | NO_MEDIA | {"labels.csv"}
@@ -39,7 +39,7 @@ def files_of(folder: Path) -> dict[str, Path]:
 
 
 def read_film(path: Path) -> Clip:
-    return read_clip(path, format=ClipFormat(audio=False, video=True))
+    return read_clip(path, audio=False, video=True)
 
 
 def test_these_files_and_no_others_in_one_megabyte(samples: Path) -> None:
@@ -88,7 +88,7 @@ def test_pictures_are_upright(samples: Path, name: str) -> None:
 def test_variable_rate_varies(samples: Path) -> None:
     times_sec = read_film(samples / "nine_variable_rate.mp4").frame_times_sec
     assert times_sec is not None
-    np.testing.assert_allclose(np.unique(np.diff(times_sec).round(3)), [0.04, 0.13])
+    np.testing.assert_allclose(np.unique(np.diff(times_sec).round(3)), [0.04, 0.1])
 
 
 @pytest.mark.parametrize("name", sorted(NO_MEDIA))

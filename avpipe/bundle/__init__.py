@@ -7,7 +7,15 @@ the output it had), ``card.md`` (for people). Loading runs no code from it and b
 
 from avpipe.bundle.errors import BundleError
 from avpipe.bundle.manifest import Origin
-from avpipe.bundle.store import Bundle, find_bundle, load_bundle, read_origin, record_metrics, save_bundle, shipped_bundles
+from avpipe.bundle.store import (
+    Bundle,
+    find_bundle,
+    load_bundle,
+    read_origin,
+    record_metrics,
+    save_bundle,
+    shipped_bundles,
+)
 
 __all__ = [
     "Bundle",

@@ -32,7 +32,8 @@ def run(name: str, body: Body, positional: Sequence[str] = ()) -> int:
         return _refuse("stopped; the same command goes on", 130)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return _refuse(f"{error.filename or 'output'}: the disk is full; make room and run the same command again", 1)
+            place = error.filename or "output"
+            return _refuse(f"{place}: the disk is full; make room and run the same command again", 1)
         if error.filename is None:
             raise
         return _refuse(f"{error.filename}: {error.strerror}", 1)

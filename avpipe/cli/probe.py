@@ -47,7 +47,7 @@ def _plain(info: MediaInfo | MediaError) -> dict[str, Any]:
 
 
 def _table(found: Mapping[str, MediaInfo | MediaError]) -> Table:
-    table = Table("path", "container", "seconds", "sound", "picture", "damage")
+    table = Table("path", "format", "seconds", "sound", "picture", "damage")
     for name, info in found.items():
         if isinstance(info, MediaError):
             table.add_row(name, "-", "-", "-", "-", f"{info.reason}")
@@ -58,7 +58,7 @@ def _table(found: Mapping[str, MediaInfo | MediaError]) -> Table:
             for s in info.video
         )
         seconds = "?" if info.duration_sec is None else f"{info.duration_sec:.2f}"
-        table.add_row(name, info.container, seconds, sound, picture or "-", _damage(info))
+        table.add_row(name, info.format, seconds, sound, picture or "-", _damage(info))
     return table
 
 

@@ -25,9 +25,11 @@ def equal_recordings(examples: Iterable[Example], root: Path) -> list[tuple[Exam
     """
     memory = _Memory(cache_folder() / f"samples-{hashlib.sha256(os.fsencode(root)).hexdigest()[:16]}.json")
     alike: list[tuple[Example, ...]] = [tuple(examples)]
-    for tell in (memory.length_sec, memory.first_second, memory.whole):
-        alike = [part for together in alike for part in _parts(together, tell) if len(part) > 1]
-    memory.save()
+    try:
+        for tell in (memory.length_sec, memory.first_second, memory.whole):
+            alike = [part for together in alike for part in _parts(together, tell) if len(part) > 1]
+    finally:  # also when interrupted, so that the next run goes on from there
+        memory.save()
     return alike
 
 

@@ -1,7 +1,7 @@
 """Speech Commands: single English words by thousands of speakers."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from avpipe.corpora.corpus import Corpus, find_root
@@ -21,7 +21,7 @@ class SpeechCommands(Corpus):
 
     Args:
         root: the unpacked corpus.
-        words: the words to take, such as ``[yes, no]``; None: all there are.
+        words: the words to take, such as ``[left, right]``; None: all there are.
 
     Reference: P. Warden, "Speech Commands: A Dataset for Limited-Vocabulary Speech Recognition", 2018,
     arXiv:1804.03209.
@@ -30,7 +30,7 @@ class SpeechCommands(Corpus):
     name = "speech_commands"
     licence = "CC BY 4.0"
 
-    def __init__(self, root: str | Path | None = None, words: list[str] | None = None) -> None:
+    def __init__(self, root: str | Path | None = None, words: Sequence[str] | None = None) -> None:
         self.root = find_root(self.name, root, "speech_commands", "Speech Commands v0.02 from the TensorFlow data sets")
         self.words = words
 

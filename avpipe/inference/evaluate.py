@@ -40,9 +40,7 @@ def evaluate(bundle: Bundle, examples: Sequence[Example], batch_size: int = 16, 
         RunStopped: if no example can be answered.
     """
     _check_labels(bundle, examples)
-    jobs = [
-        Job(str(index), example.path, example.start_sec, example.end_sec) for index, example in enumerate(examples)
-    ]
+    jobs = [Job(str(index), example.path, example.start_sec, example.end_sec) for index, example in enumerate(examples)]
     collector = _Collector()
     Predictor([bundle], batch_size, workers).run(jobs, collector)
     answers: list[Decoded] = []

@@ -20,7 +20,7 @@ def find_jobs(given: Path) -> list[Job]:
     if given.is_dir():
         jobs = [Job(printable(path.relative_to(given).as_posix()), path) for path in find_media(given)]
         if not jobs:
-            raise ArgumentError(f"input={given}", "no media file in this folder", "name a folder of recordings or films")
+            raise ArgumentError(f"input={given}", "no media file in this folder", "name another folder")
         return jobs
     if not given.exists():
         raise ArgumentError(f"input={given}", "no such file or folder", "name a file, a .txt list, or a folder")

@@ -111,4 +111,3 @@ def _content(path: Path) -> str:
         return sha256_of(path) if path.is_file() else ""
     except OSError:
         return ""
-

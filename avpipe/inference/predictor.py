@@ -178,4 +178,3 @@ class _Run:
         if not tasks:
             status = "abstained"
         self.deliver(Prediction(job.name, status, "; ".join([*missing, *lost]), file.finished.coverage, tasks))
-

@@ -26,7 +26,10 @@ def write_scores(output: Path, origin: Origin, split: Split, part: str, corpus: 
         scores: what was measured.
     """
     for name, rows in scores.tables.items():
-        with written_whole(output.with_name(f"{name}.csv")) as path, path.open("w", encoding="utf-8", newline="") as file:
+        with (
+            written_whole(output.with_name(f"{name}.csv")) as part,
+            part.open("w", encoding="utf-8", newline="") as file,
+        ):
             csv.writer(file, lineterminator="\n").writerows(rows)
     content = {
         "task": origin.task,

@@ -13,7 +13,7 @@ def summarise(records: Iterable[Mapping[str, Any]], settings: Mapping[str, Any])
     """Files by status, seconds, and labels by task, besides the settings."""
     statuses: Counter[str] = Counter()
     labels: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    seconds = Counter(asked_sec=0.0, lost_sec=0.0)
+    seconds = {"asked_sec": 0.0, "lost_sec": 0.0}
     for record in records:
         statuses[record["status"]] += 1
         for name in seconds:

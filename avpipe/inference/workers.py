@@ -51,7 +51,7 @@ def decoded(jobs: Iterable[Job], preprocessors: Sequence[Preprocessor], workers:
                 worker = busy[cast(Connection, connection)]
                 job = cast(Job, worker.job)
                 try:
-                    message: Message = worker.connection.recv()
+                    message = cast(Message, worker.connection.recv())
                 except (EOFError, ConnectionError):
                     message = Failed(f"{printable(str(job.path))}: the decoder crashed on it", "error")
                     _replace(worker, preprocessors)

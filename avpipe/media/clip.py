@@ -19,7 +19,8 @@ class ClipFormat:
     size_px: int | tuple[int, int] | None = None
     """Length of the shorter side (the picture keeps its shape), or exact (height, width); None keeps the file's own."""
     stride_sec: float | None = None
-    """Time between two frames: the frames on show at start, start + stride, ...; None keeps every frame."""
+    """Time between two frames: the frames on show at start, start + stride, ... (a frame may come twice); None keeps
+    every frame whose presentation time lies in the stretch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,12 @@ class Coverage:
     lost_sec: float = 0.0
     """Seconds of those that the file promises and that could not be decoded."""
     gaps: tuple[tuple[float, float], ...] = ()
-    """(start, end) in seconds of each damaged stretch within; audio holds silence there."""
+    """(start, end) in seconds of each damaged stretch within; sound is silent there, or ends where a file breaks off."""
     truncated: bool = False
-    """True where the file ends before its header says."""
+    """True where the file ends before its header or framing says, and this stretch reaches that end."""
     frames_decoded: int = 0
     frames_lost: int = 0
-    """Video packets that could not be decoded."""
+    """Video frames that could not be decoded, or that the decoder calls corrupt; they are not delivered."""
     decoder: str = ""
     """``soundfile`` or ``av``."""
 
@@ -68,6 +69,9 @@ class Coverage:
 @dataclass(frozen=True, slots=True)
 class Clip:
     """A stretch of a media file, decoded.
+
+    A sense that was not asked for, that the file lacks, or of which nothing falls into the stretch, is None; an array
+    is never empty. Sound is shorter than the stretch only where the sound of the file ends.
 
     Shape:
         waveform: (channels, samples), float32 in [-1, 1].

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import TypeVar
 
 import av
 from av.audio.stream import AudioStream
@@ -28,13 +28,15 @@ av.logging.set_level(None)  # FFmpeg's remarks on damaged files would go to stde
 CLOCK_WITHOUT_ORIGIN = 0x0200
 """AVFMT_TS_DISCONT in a format's flags."""
 
+AnyStream = TypeVar("AnyStream", AudioStream, VideoStream)
+
 MICROSECOND = Fraction(1, 1_000_000)
 """Unit of a container's own times."""
 
 HEADER_WITH_DURATION = frozenset(
-    "aiff asf au avi caf flac flv ivf matroska mov mp4 mxf nut tta w64 wav webm wv".split()
+    "aiff asf au avi caf flac flv ivf matroska mov mp4 mxf nut tta w64 wav webm wv".split()  # noqa: SIM905
 )
-"""Formats that write their length down. Of others FFmpeg estimates it (from bit rate and size): no promise to hold a file to."""
+"""Formats that write their length down. Of others FFmpeg estimates it from bit rate and size: no promise at all."""
 
 
 def require_readable(path: Path) -> None:
@@ -68,7 +70,9 @@ def ffmpeg_errors(path: Path) -> Iterator[None]:
     except (av.FFmpegError, OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UnreadableMedia(
-            path, f"is not media that FFmpeg can read ({reason})", "check that the file is what its name says, and complete"
+            path,
+            f"is not media that FFmpeg can read ({reason})",
+            "check that it is whole and what its name says",
         ) from error
 
 
@@ -101,26 +105,26 @@ def audio_streams(container: InputContainer) -> list[AudioStream]:
     return [stream for stream in container.streams.audio if has_decoder(stream)]
 
 
-def has_decoder(stream: Any) -> bool:
+def has_decoder(stream: AudioStream | VideoStream) -> bool:
     """Whether this FFmpeg can decode a stream."""
-    return stream.codec_context is not None and stream.codec_context.is_decoder
+    return bool(getattr(stream.codec_context, "is_decoder", False))
 
 
 def best_audio(container: InputContainer) -> AudioStream | None:
     """FFmpeg's choice among the sounds."""
-    return _best(container, "audio", audio_streams(container))
+    return _best(container, audio_streams(container))
 
 
 def best_video(container: InputContainer) -> VideoStream | None:
     """FFmpeg's choice among the moving pictures."""
-    return _best(container, "video", video_streams(container))
+    return _best(container, video_streams(container))
 
 
-def _best(container: InputContainer, kind: Literal["audio", "video"], usable: list[Any]) -> Any:
+def _best(container: InputContainer, usable: list[AnyStream]) -> AnyStream | None:
     if len(usable) < 2:
         return usable[0] if usable else None
-    choice = container.streams.best(kind)
-    return choice if choice in usable else usable[0]
+    choice = container.streams.best(usable[0].type)
+    return next((stream for stream in usable if choice is not None and stream.index == choice.index), usable[0])
 
 
 def origin_sec(container: InputContainer, audio: AudioStream | None) -> Fraction:
@@ -144,7 +148,7 @@ def promised_end_sec(container: InputContainer, stream: AudioStream | VideoStrea
         hours, minutes, seconds = written.groups()
         return float(Fraction(seconds) + 60 * int(minutes) + 3600 * int(hours) - origin)
     alone = len(container.streams.audio) + len(video_streams(container)) == 1
-    if container.duration and alone:
+    if container.duration is not None and alone:
         return float(((container.start_time or 0) + container.duration) * MICROSECOND - origin)
     return None
 

@@ -15,9 +15,15 @@ END_SLACK_SEC = 0.1
 class Track(Protocol):
     """One sense of a file as far as it has been decoded."""
 
-    gaps: list[Span]
     truncated: bool
-    decoder: str
+
+    @property
+    def gaps(self) -> list[Span]:
+        """Damaged stretches so far."""
+
+    @property
+    def decoder(self) -> str:
+        """``soundfile`` or ``av``."""
 
     @property
     def end_sec(self) -> float:
@@ -60,7 +66,7 @@ def coverage_between(tracks: Iterable[Track], start_sec: float, end_sec: float) 
         decoded_sec=end_sec - start_sec - lost_sec,
         lost_sec=lost_sec,
         gaps=gaps,
-        truncated=any(track.truncated and track.end_sec < end_sec for track in tracks),
+        truncated=any(track.truncated and track.end_sec <= end_sec for track in tracks),
         frames_decoded=sum(decoded for decoded, _ in counts),
         frames_lost=sum(lost for _, lost in counts),
         decoder="av" if any(track.decoder == "av" for track in tracks) else "soundfile",

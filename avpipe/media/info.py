@@ -57,3 +57,10 @@ class MediaInfo:
     """Number of streams by kind: subtitle, data, attachment, cover art, undecodable."""
     coverage: Coverage | None = None
     """The damage report, where all was decoded."""
+
+    @property
+    def end_sec(self) -> float | None:
+        """Where the longest stream ends on the file's timeline; None where the header does not tell."""
+        streams: tuple[AudioStream | VideoStream, ...] = (*self.audio, *self.video)
+        ends = [stream.start_sec + stream.duration_sec for stream in streams if stream.duration_sec is not None]
+        return max(ends, default=self.duration_sec)

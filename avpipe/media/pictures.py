@@ -48,6 +48,8 @@ class Painter:
             height, width = width, height
         if size not in self._reformatters:
             self._reformatters[size] = VideoReformatter()
-        rgb = self._reformatters[size].reformat(frame, width, height, format="rgb24", interpolation=INTERPOLATION, threads=1)
+        rgb = self._reformatters[size].reformat(
+            frame, width, height, format="rgb24", interpolation=INTERPOLATION, threads=1
+        )
         picture = np.asarray(rgb.to_ndarray())
         return np.rot90(picture, quarter_turns) if quarter_turns else picture

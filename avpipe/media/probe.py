@@ -1,6 +1,7 @@
 """Telling what a media file holds."""
 
 from collections import Counter
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -37,14 +38,16 @@ def probe(path: Path, decode: bool = False) -> MediaInfo:
         sounds = tuple(_audio_stream(stream, origin) for stream in audio)
         rotations = [_rotation_deg(container, stream) for stream in video]
         pictures = tuple(_video_stream(stream, turn, origin) for stream, turn in zip(video, rotations, strict=True))
-        info = {
-            "format": container.format.name,
-            "duration_sec": float(container.duration * containers.MICROSECOND) if container.duration else None,
-            "start_sec": float((container.start_time or 0) * containers.MICROSECOND),
-            "others": _others(container, len(audio), len(video)),
-        }
-    coverage = _damage(path, bool(sounds), bool(pictures)) if decode else None
-    return MediaInfo(path=path.as_posix(), audio=sounds, video=pictures, coverage=coverage, **info)
+        info = MediaInfo(
+            path=path.as_posix(),
+            format=container.format.name,
+            duration_sec=float(container.duration * containers.MICROSECOND) if container.duration else None,
+            start_sec=float((container.start_time or 0) * containers.MICROSECOND),
+            audio=sounds,
+            video=pictures,
+            others=_others(container, len(audio), len(video)),
+        )
+    return replace(info, coverage=_damage(path, bool(sounds), bool(pictures))) if decode else info
 
 
 def _audio_stream(stream: Any, origin: Fraction) -> AudioStream:
@@ -97,7 +100,7 @@ def _rotation_deg(container: InputContainer, stream: Any) -> int:
     try:
         container.seek(0)
         for frame in container.decode(stream):
-            return round(frame.rotation) % 360
+            return int(frame.rotation) % 360
     except av.FFmpegError:
         pass  # damage is told by the coverage; without a frame nothing is known to be turned
     return 0
@@ -105,9 +108,7 @@ def _rotation_deg(container: InputContainer, stream: Any) -> int:
 
 def _others(container: InputContainer, sounds: int, pictures: int) -> dict[str, int]:
     """How many streams of each kind are neither sound nor moving picture."""
-    kinds: Counter[str] = Counter(
-        stream.type for stream in container.streams if stream.type not in ("audio", "video")
-    )
+    kinds: Counter[str] = Counter(stream.type for stream in container.streams if stream.type not in ("audio", "video"))
     covers = sum(containers.is_cover_art(stream) for stream in container.streams.video)
     kinds["cover art"] = covers
     kinds["undecodable"] = len(container.streams.audio) + len(container.streams.video) - sounds - pictures - covers

@@ -2,7 +2,6 @@
 
 import numpy as np
 import soxr
-
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 
@@ -60,9 +59,9 @@ def resampled(waveform: Waveform, rate: int, to_rate: int) -> Waveform:
     """The waveform at another rate, by soxr HQ; round(samples * to_rate / rate) samples."""
     if rate == to_rate or not waveform.shape[1]:
         return waveform
-    if waveform.shape[0] == 1:
-        return soxr.resample(waveform[0], rate, to_rate, quality="HQ")[np.newaxis]
-    return np.ascontiguousarray(soxr.resample(waveform.T, rate, to_rate, quality="HQ").T)
+    samples = waveform[0] if waveform.shape[0] == 1 else waveform.T
+    changed: np.ndarray = soxr.resample(samples, rate, to_rate, quality="HQ")
+    return changed[np.newaxis] if changed.ndim == 1 else np.ascontiguousarray(changed.T)
 
 
 def mixed_to_mono(waveform: Waveform) -> Waveform:

@@ -8,26 +8,37 @@ those of FFmpeg alone.
 
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
 import av
 import numpy as np
 import soundfile
+from av.audio.fifo import AudioFifo
 from av.audio.frame import AudioFrame
 
 from avpipe.media import containers
 from avpipe.media.damage import END_SLACK_SEC, Span
-from avpipe.media.errors import DamagedMedia, NoSuchStream
+from avpipe.media.errors import DamagedMedia, MediaError, NoSuchStream
 from avpipe.media.samples import Waveform, conformed, finite_samples, float_samples
+from avpipe.media.truncation import wav_header_samples
 
 PREROLL_SEC = 0.5
 """Decoded and thrown away before a place in coded sound: covers Opus (80 ms), AAC, and the mp3 bit reservoir."""
 
-JITTER_SEC = 0.005
-"""A timestamp this near to where the samples before it end is rounding, not a hole."""
+JITTER_SEC = 0.015
+"""A timestamp this near to where the samples before it end is rounding or a careless writer (Ogg files that leap 10 ms
+between pages and lack nothing are common), not a hole: a lost packet of the usual codecs leaves 20 ms and more."""
+
+RUN_SEC = 5.0
+"""Decoded sound is converted about this much at a time."""
 
 LOSSLESS_MAGIC = (b"RIFF", b"RIFX", b"RF64", b"riff", b"FORM", b"fLaC", b".snd", b"caff")
+
+
+FIXED_SIZE_SUBTYPES = ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW")
+"""Forms in which every sample takes the same number of bytes."""
 
 
 class SoundReader(Protocol):
@@ -79,7 +90,7 @@ class LosslessSoundReader:
         self.decoder = "soundfile"
         self.gaps: list[Span] = []
         try:
-            self.promised_sec = _promised_samples(path, self._file) / self.rate
+            self.promised_sec = self._promised_samples() / self.rate
             self._position = round(start_sec * self.rate)
             self._may_hold_nan = self._file.subtype in ("FLOAT", "DOUBLE")
             self._file.seek(min(self._position, self._file.frames))
@@ -87,19 +98,25 @@ class LosslessSoundReader:
             self._file.close()
             raise
 
+    def _promised_samples(self) -> int:
+        """Samples that the header promises. Of a wav libsndfile tells only those that are there."""
+        there = int(self._file.frames)
+        if self._file.format in ("WAV", "WAVEX") and self._file.subtype in FIXED_SIZE_SUBTYPES:
+            return max(there, wav_header_samples(self._path))
+        return there
+
     def next_block(self, wanted: int) -> Waveform | None:
-        if self._successor is None:
-            try:
-                block = self._file.read(wanted, dtype="float32", always_2d=True).T
-            except soundfile.SoundFileError:
-                self._hand_over()
-            else:
-                if block.shape[1]:
-                    return self._checked(block)
-                if self._position + END_SLACK_SEC * self.rate >= self.promised_sec * self.rate:
-                    return None
-                self._hand_over()
-        return self._successor.next_block(wanted) if self._successor is not None else None
+        if self._successor is not None:
+            return self._successor.next_block(wanted)
+        try:
+            block = self._file.read(wanted, dtype="float32", always_2d=True).T
+        except soundfile.SoundFileError:
+            return self._go_on_with_ffmpeg(wanted)
+        if block.shape[1]:
+            return self._checked(block)
+        if self._position / self.rate + END_SLACK_SEC < self.promised_sec:
+            return self._go_on_with_ffmpeg(wanted)
+        return None
 
     def _checked(self, block: Waveform) -> Waveform:
         if self._may_hold_nan:
@@ -108,12 +125,15 @@ class LosslessSoundReader:
         self._position += block.shape[1]
         return block
 
-    def _hand_over(self) -> None:
-        """Let FFmpeg go on at the sample where soundfile stopped."""
-        self._file.close()
-        self._successor = AvSoundReader(self._path, self._position / self.rate)
+    def _go_on_with_ffmpeg(self, wanted: int) -> Waveform | None:
+        """Let FFmpeg read on from the sample where soundfile stopped; None where it cannot either."""
+        self.decoder = AvSoundReader.decoder
+        try:
+            self._successor = AvSoundReader(self._path, self._position / self.rate)
+        except MediaError:
+            return None
         self._successor.gaps = self.gaps  # one account for both
-        self.decoder = self._successor.decoder
+        return self._successor.next_block(wanted)
 
     def close(self) -> None:
         self._file.close()
@@ -128,50 +148,71 @@ class AvSoundReader:
 
     def __init__(self, path: Path, start_sec: float = 0.0) -> None:
         self._path = path
-        self._container = containers.open_container(path)
         self.gaps: list[Span] = []
+        self._open_container()
         try:
-            stream = containers.best_audio(self._container)
-            if stream is None:
-                raise NoSuchStream(path, "has no sound that can be decoded", "give a file with an audio stream")
-            self._stream = stream
-            stream.thread_type = "NONE"  # handing tiny frames to threads costs more than decoding them
-            # Without this FFmpeg passes on FLAC frames whose checksum is wrong, as noise.
-            stream.codec_context.options = {"err_detect": "crccheck+explode"} if stream.codec.name == "flac" else {}
-            self._time_base = Fraction(stream.time_base or 1)
-            self._origin = containers.origin_sec(self._container, stream)
-            self.promised_sec = containers.promised_end_sec(self._container, stream, self._origin)
-            self._frames: Iterator[AudioFrame] | None = None
             self._open_at(start_sec)
         except BaseException:
             self._container.close()
             raise
 
+    def _open_container(self) -> None:
+        self._container = containers.open_container(self._path)
+        try:
+            stream = containers.best_audio(self._container)
+            if stream is None:
+                raise NoSuchStream(self._path, "has no sound that can be decoded", "give a file with an audio stream")
+            self._stream = stream
+            stream.codec_context.thread_type = "NONE"  # handing tiny frames to threads costs more than decoding them
+            # Without this FFmpeg passes on FLAC frames whose checksum is wrong, as noise.
+            stream.codec_context.options = {"err_detect": "crccheck+explode"} if stream.codec.name == "flac" else {}
+            self._time_base = Fraction(stream.time_base or 1)
+            self._origin = containers.origin_sec(self._container, stream)
+            self.promised_sec = containers.promised_end_sec(self._container, stream, self._origin)
+            self._frames = self._decoded_frames()
+        except BaseException:
+            self._container.close()
+            raise
+
     def _open_at(self, start_sec: float) -> None:
-        from_start = start_sec <= PREROLL_SEC
+        first, from_start = None, start_sec <= PREROLL_SEC
         if not from_start:
-            self._first = self._first_frame_at(start_sec - PREROLL_SEC)
-            # Of some files the index is wrong, and the seek lands too late.
-            from_start = self._first is not None and self._seconds(self._first) > start_sec
+            try:
+                self._seek(start_sec - PREROLL_SEC)
+                first = next(self._frames, None)
+                # Of some files the index is wrong, and the seek lands too late.
+                from_start = first is not None and self._seconds(first) > start_sec
+            except av.FFmpegError:  # a format without an index
+                from_start = True
+            if from_start:
+                self._container.close()
+                self._open_container()
         if from_start:
-            self._first = self._first_frame_at(0.0)
-        if self._first is None and from_start:
-            raise DamagedMedia(self._path, "none of its sound could be decoded", "copy it again from its source")
-        self.rate: int = self._first.sample_rate if self._first else self._stream.rate
-        self.channels: int = self._first.layout.nb_channels if self._first else self._stream.channels
-        self.slack_sec = max(END_SLACK_SEC, 1.5 * self._first.samples / self.rate) if self._first else END_SLACK_SEC
+            first = next(self._frames, None)
+            if first is None:
+                raise DamagedMedia(self._path, "none of its sound could be decoded", "copy it again from its source")
+        self._set_form(first, start_sec)
+
+    def _set_form(self, first: AudioFrame | None, start_sec: float) -> None:
+        """Take rate and channels from the first frame: headers know less than decoders (HE-AAC)."""
+        self.rate: int = first.sample_rate if first else self._stream.rate
+        self.channels: int = first.layout.nb_channels if first else self._stream.channels
+        self.slack_sec = max(END_SLACK_SEC, 1.5 * first.samples / self.rate) if first else END_SLACK_SEC
+        self._first = first
         self._jitter = JITTER_SEC * self.rate + 2 * float(self._time_base) * self.rate
+        self._last_place = (self.promised_sec or float("inf")) * self.rate
         self._start = round(start_sec * self.rate)
-        self._position: int | None = None
+        unit, origin = self._time_base * self.rate, self._origin * self.rate
+        self._clock = (
+            unit.numerator * origin.denominator,
+            origin.numerator * unit.denominator,
+            (unit.denominator * origin.denominator),
+        )
         self._blocks = self._placed_blocks()
 
-    def _first_frame_at(self, sec: float) -> AudioFrame | None:
-        """Seek to a time and decode one frame; time zero of a fresh container needs no seek."""
-        if sec or self._frames is not None:
-            with containers.ffmpeg_errors(self._path):
-                self._container.seek(int((Fraction(sec) + self._origin) / self._time_base), stream=self._stream)
+    def _seek(self, sec: float) -> None:
+        self._container.seek(int((Fraction(sec) + self._origin) / self._time_base), stream=self._stream)
         self._frames = self._decoded_frames()
-        return next(self._frames, None)
 
     def _seconds(self, frame: AudioFrame) -> float:
         return float((frame.pts or 0) * self._time_base - self._origin)
@@ -196,34 +237,52 @@ class AvSoundReader:
 
     def _placed_blocks(self) -> Iterator[Waveform]:
         """Contiguous blocks from the start asked for, silence where the file holds none."""
-        assert self._frames is not None
-        frame, self._first = self._first, None
-        while frame is not None:
-            place = self._place_of(frame)
-            block = float_samples(frame)
-            if frame.sample_rate != self.rate or block.shape[0] != self.channels:
-                block = conformed(block, frame.sample_rate, self.channels, self.rate)
-            if frame.format.packed.name in ("flt", "dbl"):
+        position = None
+        for place, run in self._runs():
+            block = float_samples(run)
+            if run.sample_rate != self.rate or block.shape[0] != self.channels:
+                block = conformed(block, run.sample_rate, self.channels, self.rate)
+            if run.format.packed.name in ("flt", "dbl"):
                 block, bad = finite_samples(block)
                 self.gaps += [((place + a) / self.rate, (place + b) / self.rate) for a, b in bad]
-            hole_from = self._start if self._position is None else max(self._position, self._start)
-            yield from self._silence(hole_from, place)
-            self._position = place + block.shape[1]
-            if self._position > self._start:
+            yield from self._silence(self._start if position is None else max(position, self._start), place)
+            position = place + block.shape[1]
+            if position > self._start:
                 yield block[:, max(0, self._start - place) :]
-            frame = next(self._frames, None)
 
-    def _place_of(self, frame: AudioFrame) -> int:
+    def _runs(self) -> Iterator[tuple[int, AudioFrame]]:
+        """(index of the first sample, one frame of all) for each run of frames that follow on one another.
+
+        Frames hold some 20 ms; joined by FFmpeg and converted once a run, they cost a third of converting each.
+        """
+        frames = self._frames if self._first is None else chain((self._first,), self._frames)
+        fifo, form, place, full = AudioFifo(), None, 0, 0.0
+        expected: int | None = None
+        for frame in frames:
+            here = self._place_of(frame, expected)
+            its_form = frame.format.name, frame.layout.nb_channels, frame.sample_rate
+            if here != expected or its_form != form or here >= full:
+                if fifo.samples:
+                    yield place, _all_of(fifo)
+                fifo, form, place, full = AudioFifo(), its_form, here, here + RUN_SEC * self.rate
+            frame.pts = None  # the queue would insist on timestamps without jitter
+            fifo.write(frame)
+            samples = frame.samples
+            expected = here + (samples if its_form[2] == self.rate else round(samples * self.rate / its_form[2]))
+        if fifo.samples:
+            yield place, _all_of(fifo)
+
+    def _place_of(self, frame: AudioFrame, expected: int | None) -> int:
         """Index of a frame's first sample on the file's timeline."""
-        expected = self._position
         if frame.pts is None:
             return expected or 0
-        place = round((frame.pts * self._time_base - self._origin) * self.rate)
+        # round((pts * time_base - origin) * rate), in whole numbers: fractions are slow
+        scale, offset, divisor = self._clock
+        place = (2 * (frame.pts * scale - offset) + divisor) // (2 * divisor)
         if expected is None:
             return place
         # Back in time, or beyond the end: a broken clock. Samples are never dropped for it.
-        limit = (self.promised_sec or float("inf")) * self.rate
-        if place <= expected + self._jitter or place > limit:
+        if place <= expected + self._jitter or place > self._last_place:
             return expected
         self.gaps.append((expected / self.rate, place / self.rate))
         return place
@@ -238,23 +297,8 @@ class AvSoundReader:
         self._container.close()
 
 
-def _promised_samples(path: Path, file: soundfile.SoundFile) -> int:
-    """Samples that the header promises. Of a wav libsndfile tells only those that are there."""
-    if file.format not in ("WAV", "WAVEX"):
-        return int(file.frames)
-    with path.open("rb") as raw:
-        end = raw.seek(0, 2)
-        raw.seek(12)
-        block_bytes = 0
-        while len(head := raw.read(8)) == 8:
-            size = int.from_bytes(head[4:], "little")
-            if head[:4] == b"data":
-                # Streamed files carry a placeholder here, compressed ones count otherwise.
-                unknown = size >= 0x7FFFFFFF - 4096 and raw.tell() + size > end
-                pcm = file.subtype in ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW")
-                return max(size // block_bytes, file.frames) if pcm and block_bytes and not unknown else file.frames
-            if head[:4] == b"fmt ":
-                block_bytes = int.from_bytes(raw.read(14)[12:14], "little")
-                size -= 14
-            raw.seek(size + size % 2, 1)
-    return int(file.frames)
+def _all_of(fifo: AudioFifo) -> AudioFrame:
+    """Everything in a queue that is not empty, as one frame."""
+    frame = fifo.read()
+    assert frame is not None
+    return frame

@@ -1,18 +1,19 @@
 """Reading a file once, front to back, in windows of one or several plans."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import av
+
+from avpipe.errors import ArgumentError
 from avpipe.media.clip import Clip, ClipFormat, Coverage, WindowPlan
 from avpipe.media.damage import coverage_between
 from avpipe.media.errors import DamagedMedia, NoSuchStream
-from avpipe.media.sound import open_sound
 from avpipe.media.tracks import PictureTrack, SoundTrack
-from avpipe.media.video import FrameReader
 from avpipe.media.windows import FOREVER, WindowGrid, wanted_sizes
 
 
@@ -29,6 +30,11 @@ class ClipStream(Iterator[tuple[int, Clip]]):
         self.path = path
         self.absent: dict[int, NoSuchStream] = {}
         """Plans that get no window, because the file has none of the senses they ask for."""
+        for plan in plans:
+            if plan.window_sec <= 0 or plan.hop_sec <= 0:
+                raise ArgumentError("window_sec, hop_sec", f"not both above 0: {plan.window_sec}, {plan.hop_sec}")
+        if start_sec < 0:
+            raise ArgumentError("start_sec", f"{start_sec:g} lies before the file", "give 0 or more")
         self._start_sec = start_sec
         self._end_sec = FOREVER if end_sec is None else end_sec
         self._grids = [WindowGrid(plan, start_sec, self._end_sec) for plan in plans]
@@ -59,10 +65,13 @@ class ClipStream(Iterator[tuple[int, Clip]]):
         """Close the file; a stream left half-way has no coverage."""
         self._clips.close()
 
-    def _decode(self) -> Iterator[tuple[int, Clip]]:
+    def _decode(self) -> Generator[tuple[int, Clip]]:
         with contextlib.ExitStack() as stack:
             self._open(stack)
-            yield from self._windows()
+            try:
+                yield from self._windows()
+            except av.FFmpegError as error:
+                raise DamagedMedia(self.path, f"FFmpeg gives up on it ({error.strerror})", "convert it anew") from error
             self._coverage = coverage_between(self._tracks_of(None), self._start_sec, self._end_sec)
 
     def _open(self, stack: contextlib.ExitStack) -> None:
@@ -71,15 +80,14 @@ class ClipStream(Iterator[tuple[int, Clip]]):
         missing: dict[str, NoSuchStream] = {}
         if any(wanted.audio for wanted in formats):
             try:
-                self._sound = SoundTrack(open_sound(self.path, self._start_sec), self._start_sec)
+                self._sound = SoundTrack(self.path, self._start_sec)
                 stack.callback(self._sound.close)
             except NoSuchStream as error:
                 missing["audio"] = error
         if any(wanted.video for wanted in formats):
             try:
-                reader = FrameReader(self.path, self._start_sec)
-                stack.callback(reader.close)
-                self._picture = PictureTrack(reader, partial(wanted_sizes, self._grids, reader.tolerance_sec))
+                self._picture = PictureTrack(self.path, self._start_sec, partial(wanted_sizes, self._grids))
+                stack.callback(self._picture.close)
             except NoSuchStream as error:
                 missing["video"] = error
         for index, wanted in enumerate(formats):
@@ -98,7 +106,7 @@ class ClipStream(Iterator[tuple[int, Clip]]):
         return tracks
 
     def _windows(self) -> Iterator[tuple[int, Clip]]:
-        """Always the window that ends next, of whichever plan; a plan ends with the window that reaches its data's end."""
+        """Always the window that ends next, of whichever plan; a plan is done when its data are."""
         upcoming = {index: 0 for index in range(len(self._grids)) if index not in self.absent}
         while upcoming:
             index = min(upcoming, key=lambda one: (self._grids[one].window(upcoming[one])[1], one))
@@ -107,8 +115,10 @@ class ClipStream(Iterator[tuple[int, Clip]]):
             yield index, self._cut(start, end, grid.plan.format)
             upcoming[index] += 1
             following = grid.window(upcoming[index])[0]
+            # Both: overlapping windows end with the data, and of windows with space between none begins after it.
+            beyond = max(end, following)
             tracks = self._tracks_of(grid.plan.format)
-            if end >= self._end_sec or not any(track.reaches_beyond(end) for track in tracks):
+            if beyond >= self._end_sec or not any(track.reaches_beyond(beyond) for track in tracks):
                 del upcoming[index]
             needed_from = min((self._grids[i].window(k)[0] for i, k in upcoming.items()), default=following)
             for track in self._tracks_of(None):
@@ -134,11 +144,13 @@ def stream_clips(
     """Decode a file once and cut it into the windows of several plans.
 
     Window k of a plan begins at start + k * hop. A file no longer than one window is one window, a longer one has
-    ceil((duration - window) / hop) + 1, and the last may be short; the duration is that of the longer of the senses
+    ceil((duration - window) / hop) + 1 (less one where hop > window and it would hold nothing), and the last may be
+    short; the duration is that of the longer of the senses
     that the plan asks for and the file has. A sense of which nothing falls into a window is None there. Each window
     is what ``read_clip`` gives for it.
 
-    Raises (at the first window, or later where damage shows later):
+    Raises (all but the first at the first window, or later where damage shows later):
+        ArgumentError: a window, a hop or a start that cannot be.
         UnreadableMedia: missing, empty, forbidden, not media.
         NoSuchStream: none of the plans finds a sense it asks for; see ``ClipStream.absent`` where only some do not.
         DamagedMedia: nothing could be decoded.
@@ -161,6 +173,7 @@ def read_clip(
     """Decode one stretch of a file; the arguments after the path are those of ``ClipFormat``.
 
     Raises:
+        ArgumentError: a negative start, or a duration that is not above 0.
         UnreadableMedia: missing, empty, forbidden, not media.
         NoSuchStream: none of the senses asked for is there.
         DamagedMedia: nothing in that stretch, or nothing of it could be decoded.

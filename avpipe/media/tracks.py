@@ -5,7 +5,9 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from math import ceil
+from pathlib import Path
 
 import numpy as np
 from av.video.frame import VideoFrame
@@ -14,7 +16,8 @@ from avpipe.media.clip import ClipFormat
 from avpipe.media.damage import Span
 from avpipe.media.pictures import Painter, Size
 from avpipe.media.samples import Waveform, mixed_to_mono, resampled
-from avpipe.media.sound import SoundReader
+from avpipe.media.sound import open_sound
+from avpipe.media.truncation import is_cut_short
 from avpipe.media.video import FrameReader
 
 READ_AHEAD_SEC = 2.0
@@ -24,8 +27,9 @@ READ_AHEAD_SEC = 2.0
 class SoundTrack:
     """Samples of one file, addressed by their index on its timeline."""
 
-    def __init__(self, reader: SoundReader, start_sec: float) -> None:
-        self._reader = reader
+    def __init__(self, path: Path, start_sec: float) -> None:
+        self._path = path
+        self._reader = reader = open_sound(path, start_sec)
         self._blocks: deque[Waveform] = deque()
         self._first = round(start_sec * reader.rate)
         self._end = self._first
@@ -106,9 +110,8 @@ class SoundTrack:
                 self._end += block.shape[1]
 
     def _note_end(self) -> None:
-        if self.promised_sec is not None and self.promised_sec - self.end_sec > self._reader.slack_sec:
-            self.truncated = True
-            self.gaps.append((self.end_sec, self.promised_sec))
+        self.truncated, lost = missing_end(self._path, self.end_sec, self.promised_sec, self._reader.slack_sec)
+        self.gaps.extend(lost)
 
 
 @dataclass(slots=True)
@@ -126,15 +129,17 @@ class PictureTrack:
     """Frames of one file. Only those that some window wants are painted and kept.
 
     Args:
-        wanted_sizes: which sizes the windows want of a frame, given its time and when it is on show.
+        wanted_sizes: which sizes the windows want of a frame, given the tolerance of times, its own time, and when
+            it is on show.
     """
 
     decoder = "av"
 
-    def __init__(self, reader: FrameReader, wanted_sizes: Callable[[float, Span], set[Size]]) -> None:
-        self._reader = reader
-        self._wanted_sizes = wanted_sizes
-        self._painter = Painter(reader.shape)
+    def __init__(self, path: Path, start_sec: float, wanted_sizes: Callable[[float, float, Span], set[Size]]) -> None:
+        self._path = path
+        self._reader = FrameReader(path, start_sec)
+        self._wanted_sizes = partial(wanted_sizes, self._reader.tolerance_sec)
+        self._painter = Painter(self._reader.shape)
         self._shown: deque[Shown] = deque()
         self._times = array("d")
         self._losses_noted = 0
@@ -142,7 +147,7 @@ class PictureTrack:
         self.truncated = False
         self.gaps: list[Span] = []
         self.end_sec = 0.0
-        self._advance()
+        self._started = False
 
     @property
     def promised_sec(self) -> float | None:
@@ -192,6 +197,9 @@ class PictureTrack:
 
     def _fill(self, until_sec: float) -> None:
         """Decode every frame that begins before a time."""
+        if not self._started:
+            self._started = True
+            self._advance()
         while self._pending is not None and self._pending[0] < until_sec - self._reader.tolerance_sec:
             self._advance()
 
@@ -221,12 +229,18 @@ class PictureTrack:
         for time_sec in lost:
             ends = self._pending[0] if self._pending is not None else max(lost) + self._reader.period_sec
             self.gaps.append((time_sec, max(ends, time_sec)))
-        promised = self.promised_sec
-        if self._pending is None and promised is not None and promised - self.end_sec > self._reader.slack_sec:
-            self.truncated = True
-            self.gaps.append((self.end_sec, promised))
+        if self._pending is None:
+            self.truncated, tail = missing_end(self._path, self.end_sec, self.promised_sec, self._reader.slack_sec)
+            self.gaps.extend(tail)
 
 
 def targets(start_sec: float, end_sec: float, stride_sec: float) -> Iterator[float]:
     """The times start, start + stride, ... before the end."""
     return (start_sec + k * stride_sec for k in range(max(0, ceil((end_sec - start_sec) / stride_sec - 1e-6))))
+
+
+def missing_end(path: Path, end_sec: float, promised_sec: float | None, slack_sec: float) -> tuple[bool, list[Span]]:
+    """(whether a file was cut short, the stretch that it promised beyond its end) for a sense that ended here."""
+    if promised_sec is not None and promised_sec - end_sec > slack_sec:
+        return True, [(end_sec, promised_sec)]
+    return is_cut_short(path), []

@@ -5,7 +5,9 @@ from __future__ import annotations  # PyAV's classes are generic only for the ty
 import heapq
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import chain, islice
 from pathlib import Path
+from typing import cast
 
 import av
 from av.packet import Packet
@@ -19,6 +21,9 @@ from avpipe.media.pictures import display_shape
 
 SEEK_BACK_SEC = (0.0, 2.0, 10.0, 60.0)
 """How much earlier to seek when an index leads to a frame after the one looked for; after these, the beginning."""
+
+LOOK_AHEAD_PACKETS = 1000
+"""How many packets are read ahead at most to find which frames before a place need no decoding."""
 
 VP8_SHOW_FRAME = 0x10
 """Bit of a VP8 packet's first byte; frames without it are never shown and so cannot be missed."""
@@ -34,17 +39,24 @@ class FrameReader:
 
     def __init__(self, path: Path, start_sec: float = 0.0) -> None:
         self._path = path
-        self._container = containers.open_container(path)
         self.lost_times_sec: list[float] = []
         """Presentation times of the packets that gave no frame."""
+        self._open_container()
+        try:
+            self._open_at(start_sec)
+        except BaseException:
+            self._container.close()
+            raise
+
+    def _open_container(self) -> None:
+        self._container = containers.open_container(self._path)
         try:
             stream = containers.best_video(self._container)
             if stream is None:
-                raise NoSuchStream(path, "has no picture that can be decoded", "give a file with a video stream")
+                raise NoSuchStream(self._path, "has no picture that can be decoded", "give a file with a video stream")
             self._stream = stream
             stream.thread_type = "AUTO"
             self._read_header(stream)
-            self._open_at(start_sec)
         except BaseException:
             self._container.close()
             raise
@@ -61,31 +73,33 @@ class FrameReader:
         self.slack_sec = max(END_SLACK_SEC, 1.5 * self.period_sec)
 
     def _open_at(self, start_sec: float) -> None:
-        self._first: VideoFrame | None = None
-        self.from_beginning = False
+        """Stand before the frame on show at a time: seek back and further back, at last read from the beginning."""
+        first = None
+        for back_sec in SEEK_BACK_SEC:
+            if start_sec > back_sec and (first is None or self._seconds(first) > start_sec + self.tolerance_sec):
+                first = self._first_frame_from(start_sec - back_sec, start_sec)
+        self.from_beginning = first is None or self._seconds(first) > start_sec + self.tolerance_sec
         """Whether the first frame read is the file's first."""
-        if start_sec > 0:
-            for back_sec in SEEK_BACK_SEC:
-                if start_sec <= back_sec:
-                    break
-                self._restart(Fraction(start_sec) - Fraction(back_sec))
-                if self._first is not None and self._seconds(self._first) <= start_sec + self.tolerance_sec:
-                    return self._set_shape(self._first)
-            self._restart(Fraction(0))
-        else:
-            self._frames = self._decoded_frames()
-            self._first = next(self._frames, None)
-        if self._first is None:
+        if self.from_beginning:
+            if start_sec > 0:
+                self._container.close()
+                self._open_container()
+            first = self._first_frame_from(None, start_sec)
+        if first is None:
             raise DamagedMedia(self._path, "none of its picture could be decoded", "copy it again from its source")
-        self.from_beginning = True
-        self._set_shape(self._first)
+        self._first: VideoFrame | None = first
+        self._set_shape(first)
 
-    def _restart(self, sec: Fraction) -> None:
+    def _first_frame_from(self, seek_sec: float | None, start_sec: float) -> VideoFrame | None:
+        """Seek, where a time is given, and decode one frame; None where that is not to be had."""
         self.lost_times_sec.clear()
-        with containers.ffmpeg_errors(self._path):
-            self._container.seek(int((sec + self._origin) / self._time_base), stream=self._stream)
-        self._frames = self._decoded_frames()
-        self._first = next(self._frames, None)
+        if seek_sec is not None:
+            try:
+                self._container.seek(int((Fraction(seek_sec) + self._origin) / self._time_base), stream=self._stream)
+            except av.FFmpegError:  # a format without an index
+                return None
+        self._frames = self._decoded_frames(start_sec)
+        return next(self._frames, None)
 
     def _set_shape(self, frame: VideoFrame) -> None:
         width, height, pixel_aspect = self._header_shape
@@ -103,21 +117,25 @@ class FrameReader:
         return self._seconds(frame), float((frame.duration or 0) * self._time_base), frame
 
     def _seconds(self, frame: VideoFrame) -> float:
+        assert frame.pts is not None  # _decoded_frames sees to it
         return float(frame.pts * self._time_base - self._origin)
 
-    def _decoded_frames(self) -> Iterator[VideoFrame]:
-        """Frames with rising times; packets that gave none end up in ``lost_times_sec``."""
+    def _decoded_frames(self, start_sec: float = 0.0) -> Iterator[VideoFrame]:
+        """Frames with rising times; packets that gave none end up in ``lost_times_sec``.
+
+        Before the frame on show at ``start_sec``, frames that no other frame refers to are not decoded.
+        """
         pending: list[int] = []
         last_pts = None
-        for packet in self._packets():
+        packets = self._packets()
+        ahead, needed_from = self._look_ahead(packets, start_sec) if start_sec > 0 else ([], None)
+        for packet in chain(ahead, packets):
             stamp = packet.pts
-            if stamp is not None and packet.size and not packet.is_discard and not self._is_hidden(packet):
+            needless = stamp is not None and needed_from is not None and stamp < needed_from
+            self._stream.codec_context.skip_frame = "NONREF" if needless else "DEFAULT"
+            if stamp is not None and not needless and not packet.is_discard and self._gives_frame(packet):
                 heapq.heappush(pending, stamp)
-            try:
-                frames = packet.decode()
-            except av.FFmpegError:
-                continue
-            for frame in frames:
+            for frame in _decoded(packet):
                 if frame.pts is None:
                     frame.pts = self._guessed_pts(frame, last_pts)
                 if frame.is_corrupt or (last_pts is not None and frame.pts <= last_pts):
@@ -127,18 +145,34 @@ class FrameReader:
                 yield frame
         self._settle(pending, None)
 
+    def _look_ahead(
+        self, packets: Iterator[Packet[VideoStream]], start_sec: float
+    ) -> tuple[list[Packet[VideoStream]], int | None]:
+        """(packets taken, timestamp of the frame on show at a time), the latter None where it cannot be told yet."""
+        limit = int((Fraction(start_sec + self.tolerance_sec) + self._origin) / self._time_base)
+        taken: list[Packet[VideoStream]] = []
+        for packet in islice(packets, LOOK_AHEAD_PACKETS):
+            taken.append(packet)
+            if packet.dts is None:
+                break
+            if packet.dts > limit:  # so is the presentation time of all that follow
+                return taken, max((one.pts for one in taken if one.pts is not None and one.pts <= limit), default=None)
+        return taken, None
+
     def _packets(self) -> Iterator[Packet[VideoStream]]:
         packets = self._container.demux(self._stream)
         try:
             yield from packets
         except av.FFmpegError:  # the file breaks off inside a packet
-            flush: Packet[VideoStream] = Packet()
+            flush = Packet()  # an empty packet makes the decoder give up what it still holds
             flush.stream = self._stream
             flush.time_base = self._time_base
-            yield flush
+            yield cast("Packet[VideoStream]", flush)
 
-    def _is_hidden(self, packet: Packet[VideoStream]) -> bool:
-        return self._stream.codec_context.name in ("vp8", "libvpx") and not memoryview(packet)[0] & VP8_SHOW_FRAME
+    def _gives_frame(self, packet: Packet[VideoStream]) -> bool:
+        if not packet.size:
+            return False
+        return self._stream.codec_context.name not in ("vp8", "libvpx") or bool(memoryview(packet)[0] & VP8_SHOW_FRAME)
 
     def _guessed_pts(self, frame: VideoFrame, last_pts: int | None) -> int:
         """A time for a frame that came without: its packet's, else one period after the last."""
@@ -155,3 +189,11 @@ class FrameReader:
 
     def close(self) -> None:
         self._container.close()
+
+
+def _decoded(packet: Packet[VideoStream]) -> list[VideoFrame]:
+    """The frames that a packet completes; none where it cannot be decoded."""
+    try:
+        return packet.decode()
+    except av.FFmpegError:
+        return []

@@ -6,14 +6,13 @@ from pathlib import Path
 
 from avpipe.media.errors import UnreadableMedia
 
-MEDIA_SUFFIXES = frozenset(
-    f".{suffix}"
-    for suffix in (
-        "3g2 3gp aac ac3 aif aifc aiff amr ape asf au avi avif caf dts dv eac3 f4v flac flv gif h264 h265 hevc ivf m1v "
-        "m2ts m2v m4a m4b m4v mka mkv mov mp2 mp3 mp4 mpeg mpg mts mxf nut oga ogg ogv opus ra rf64 rm rmvb snd spx "
-        "tak tta ts vob voc w64 wav wave webm weba wma wmv wv y4m"
-    ).split()
-)
+_SUFFIXES = """
+3g2 3gp aac ac3 aif aifc aiff amr ape asf au avi avif caf dts dv eac3 f4v flac flv gif h264 h265 hevc ivf m1v m2ts m2v
+m4a m4b m4v mka mkv mov mp2 mp3 mp4 mpeg mpg mts mxf nut oga ogg ogv opus ra rf64 rm rmvb snd spx tak tta ts vob voc w64
+wav wave webm weba wma wmv wv y4m
+"""
+
+MEDIA_SUFFIXES = frozenset(f".{suffix}" for suffix in _SUFFIXES.split())
 """Suffixes, in lower case, of the files that are taken for media."""
 
 
@@ -24,6 +23,7 @@ def find_media(folder: Path, on_error: Callable[[UnreadableMedia], None] | None 
     are left out. Links are followed, but no folder is entered from within itself.
 
     Args:
+        folder: where to look.
         on_error: told of each folder that cannot be listed, and the walk goes on; without it the error is raised.
 
     Raises:

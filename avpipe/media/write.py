@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 
 import av
@@ -41,6 +42,8 @@ LOSSLESS_RGB = {"ffv1": "bgr0", "libx264rgb": "rgb24", "rawvideo": "rgb24", "png
 
 BLOCK_SAMPLES = 1 << 16
 
+MILLISECOND = Fraction(1, 1000)
+
 LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 
 
@@ -56,6 +59,7 @@ def write_audio(
     """Write sound; the suffix names the format.
 
     Args:
+        path: where to; what stands there is replaced when the new file is whole.
         waveform: (channels, samples) float in [-1, 1]; what lies beyond is clipped by integer formats.
         sample_rate: Hz.
         subtype: soundfile's name of the stored form (``PCM_16``, ``PCM_24``, ``FLOAT``, ...).
@@ -93,12 +97,15 @@ def write_video(
     """Write frames, and sound where given; the suffix names the container.
 
     Args:
+        path: where to; what stands there is replaced when the new file is whole.
         frames: (H, W, 3) uint8 RGB arrays of one size, taken one at a time.
         fps: frames per second, where no times are given.
         times_sec: presentation time of each frame, kept to the millisecond: variable rates, late starts.
         waveform: (channels, samples) float in [-1, 1], from time zero.
         sample_rate: Hz; needed with ``waveform``.
-        codec, pixel_format, options: of FFmpeg's video encoder.
+        codec: FFmpeg's name of a video encoder.
+        pixel_format: FFmpeg's name of one that the encoder takes.
+        options: of the encoder, as FFmpeg names them.
         rotation_deg: turn, counter-clockwise, that players are told to show the frames with.
         audio_codec: FFmpeg's name of an audio encoder.
 
@@ -106,44 +113,50 @@ def write_video(
         UnwritableMedia: a codec or format that cannot be written, no frames, or no room.
     """
     path = Path(path)
-    rate = Fraction(fps).limit_denominator(1001)
-    unit = 1 / rate if times_sec is None else Fraction(1, 1000)
-    stamps = None if times_sec is None else [round(time * 1000) for time in times_sec]
+    images = iter(frames)
     with _written(path) as part, av.open(part, "w") as container:
-        images = iter(frames)
         first = next(images, None)
         if first is None:
             raise ValueError("no frames")
         name = codec or VIDEO_CODECS.get(path.suffix.lower(), "libx264")
-        video = container.add_stream(name, rate=rate, options=options or {})
+        video = container.add_stream(name, rate=Fraction(fps).limit_denominator(1001), options=options or {})
         assert isinstance(video, VideoStream)
         video.height, video.width = first.shape[:2]
         video.pix_fmt = pixel_format or LOSSLESS_RGB.get(name, "yuv420p")
-        video.time_base = video.codec_context.time_base = unit
         if rotation_deg:
             video.set_display_rotation(rotation_deg)
-        audio = None
+        sound = None
         if waveform is not None and sample_rate is not None:
-            audio = _add_audio(container, path, waveform, sample_rate, audio_codec, None)
-        written = 0
-        for index, image in enumerate(_chained(first, images)):
-            stamp = index if stamps is None else stamps[index]
-            frame = VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
-            frame.pts, frame.time_base = stamp, unit
-            container.mux(video.encode(frame))
-            if audio is not None and waveform is not None and sample_rate is not None:
-                until = min(int((stamp + 1) * unit * sample_rate), waveform.shape[1])
-                _mux_sound(container, audio, waveform, written, until)
-                written = max(written, until)
-        container.mux(video.encode(None))
-        if audio is not None and waveform is not None:
-            _mux_sound(container, audio, waveform, written, waveform.shape[1])
-            container.mux(audio.encode(None))
+            sound = _add_audio(container, path, waveform, sample_rate, audio_codec, None), waveform
+        _mux_film(container, video, chain((first,), images), times_sec, sound)
 
 
-def _chained(first: np.ndarray, others: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-    yield first
-    yield from others
+def _mux_film(
+    container: OutputContainer,
+    video: VideoStream,
+    images: Iterable[np.ndarray],
+    times_sec: Sequence[float] | None,
+    sound: tuple[AudioStream, np.ndarray] | None,
+) -> None:
+    """Encode frames one by one, and after each the sound up to its end."""
+    unit = 1 / Fraction(video.codec_context.framerate) if times_sec is None else MILLISECOND
+    video.time_base = video.codec_context.time_base = unit
+    sounded = 0
+    for index, image in enumerate(images):
+        frame = VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+        frame.pts = index if times_sec is None else round(times_sec[index] / unit)
+        frame.time_base = unit
+        container.mux(video.encode(frame))
+        if sound is not None:
+            stream, waveform = sound
+            until = max(sounded, min(int((frame.pts + 1) * unit * stream.rate), waveform.shape[1]))
+            _mux_sound(container, stream, waveform, sounded, until)
+            sounded = until
+    container.mux(video.encode(None))
+    if sound is not None:
+        stream, waveform = sound
+        _mux_sound(container, stream, waveform, sounded, waveform.shape[1])
+        container.mux(stream.encode(None))
 
 
 @contextmanager

@@ -50,7 +50,7 @@ class ResidualEncoder2d(nn.Module):
         As :class:`ResidualBlock2d`; here one block a stage, and time kept until pooling.
     """
 
-    def __init__(self, channels: Sequence[int] = (32, 32, 64, 96, 128), in_channels: int = 1) -> None:
+    def __init__(self, channels: Sequence[int] = (24, 24, 48, 96, 128), in_channels: int = 1) -> None:
         super().__init__()
         stem, *stages = channels
         self.stem = nn.Sequential(

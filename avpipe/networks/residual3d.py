@@ -32,9 +32,7 @@ class ResidualBlock3d(nn.Module):
         super().__init__()
         stride = (time_stride, space_stride, space_stride)
         self.residual = _factorised(in_channels, channels, time_stride, space_stride)
-        self.shortcut = nn.Sequential(
-            nn.Conv3d(in_channels, channels, 1, stride, bias=False), nn.BatchNorm3d(channels)
-        )
+        self.shortcut = nn.Sequential(nn.Conv3d(in_channels, channels, 1, stride, bias=False), nn.BatchNorm3d(channels))
         self.activation = nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:

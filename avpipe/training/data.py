@@ -2,18 +2,19 @@
 
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import torch
 from pytorch_lightning import LightningDataModule
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, IterableDataset, Sampler, get_worker_info
 
 from avpipe.augment import Augmentation, item_generator, random_start
 from avpipe.corpora import Example
 from avpipe.errors import RunStopped
 from avpipe.features import Features, Preprocessor, collate, single_threaded
-from avpipe.media import Clip, MediaError, probe, read_clip
+from avpipe.media import Clip, MediaError, probe, read_clip, stream_clips
 from avpipe.objectives import Batch, Objective
 
 
@@ -41,27 +42,27 @@ def measure(examples: Sequence[Example]) -> tuple[list[Recording], list[str]]:
     recordings, lines = [], []
     for example in examples:
         try:
-            end_sec = example.end_sec if example.end_sec is not None else probe(example.path).duration_sec
+            end_sec = example.end_sec if example.end_sec is not None else _end_sec(example.path)
             recordings.append(Recording(example, end_sec - example.start_sec))
         except MediaError as error:
             lines.append(str(error))
     return recordings, lines
 
 
+def _end_sec(path: Path) -> float:
+    """Where a file ends on its own timeline; one whose header does not tell is decoded."""
+    told = probe(path).end_sec
+    if told is not None:
+        return told
+    found = probe(path, decode=True).coverage
+    return found.asked_sec if found else 0.0
+
+
 def read_window(recording: Recording, offset_sec: float, preprocessor: Preprocessor) -> Clip:
     """The clip of one window, ``offset_sec`` after the recording's start."""
-    wanted = preprocessor.clip_format
-    return read_clip(
-        recording.example.path,
-        recording.example.start_sec + offset_sec,
-        min(preprocessor.window_sec, recording.duration_sec - offset_sec),
-        wanted.audio,
-        wanted.video,
-        sample_rate=wanted.sample_rate,
-        mono=wanted.mono,
-        size_px=wanted.size_px,
-        stride_sec=wanted.stride_sec,
-    )
+    seconds = min(preprocessor.window_sec, recording.duration_sec - offset_sec)
+    start_sec = recording.example.start_sec + offset_sec
+    return read_clip(recording.example.path, start_sec, seconds, **asdict(preprocessor.clip_format))
 
 
 class TrainingWindows(Dataset[Item | None]):
@@ -110,8 +111,8 @@ class TrainingWindows(Dataset[Item | None]):
         return Item(features, target, index, self.preprocessor.window_sec) if features else None
 
 
-class ValidationWindows(Dataset[Item | None]):
-    """Every window of every recording, as prediction cuts them.
+class ValidationWindows(IterableDataset[Item]):
+    """Every window of every recording, cut as prediction cuts them; worker processes share the recordings out.
 
     Args:
         recordings: to cut.
@@ -123,27 +124,25 @@ class ValidationWindows(Dataset[Item | None]):
         self.recordings = recordings
         self.preprocessor = preprocessor
         self.objective = objective
-        self.windows = [
-            (index, start_sec)
-            for index, recording in enumerate(recordings)
-            for start_sec in preprocessor.window_starts(recording.duration_sec)
-        ]
 
-    def __len__(self) -> int:
-        return len(self.windows)
+    def __iter__(self) -> Iterator[Item]:
+        worker = get_worker_info()
+        first, step = (worker.id, worker.num_workers) if worker else (0, 1)
+        for index in range(first, len(self.recordings), step):
+            try:
+                yield from self._windows(index)
+            except MediaError as error:
+                warnings.warn(f"left out of validation: {error}", stacklevel=1)
 
-    def __getitem__(self, place: int) -> Item | None:
-        index, start_sec = self.windows[place]
-        recording = self.recordings[index]
-        try:
-            clip = read_window(recording, start_sec, self.preprocessor)
-        except MediaError as error:
-            warnings.warn(f"left out of validation: {error}", stacklevel=1)
-            return None
-        with single_threaded():
-            features = self.preprocessor(clip)
-        seconds = min(self.preprocessor.window_sec, recording.duration_sec - start_sec)
-        return Item(features, self.objective.encode(recording.example.target), index, seconds) if features else None
+    def _windows(self, index: int) -> Iterator[Item]:
+        example = self.recordings[index].example
+        target = self.objective.encode(example.target)
+        with stream_clips(example.path, [self.preprocessor.plan], example.start_sec, example.end_sec) as clips:
+            for _, clip in clips:
+                with single_threaded():
+                    features = self.preprocessor(clip)
+                if features:
+                    yield Item(features, target, index, clip.coverage.asked_sec)
 
 
 class EpochSampler(Sampler[int]):

@@ -48,6 +48,7 @@ def train(config: Mapping[str, Any]) -> TrainedRun:
     Raises:
         AvpipeError: of any kind below this floor, one line.
     """
+    device = choose_device(config["device"]["name"])
     _quiet()
     seed_everything(config["seed"], workers=True, verbose=False)
     corpus: Corpus = instantiate(config["corpus"])
@@ -72,18 +73,18 @@ def train(config: Mapping[str, Any]) -> TrainedRun:
     )
     targets = [recording.example.target for recording in val_part]
     learner = Learner(instantiate(specs["network"]), objective, instantiate(config["optim"]), targets)
-    best = _fit(config, run.folder, learner, data)
+    best = _fit(config, device, run.folder, learner, data)
     learner.load_state_dict(torch.load(best, map_location="cpu", weights_only=True)["state_dict"])
     save_bundle(run.bundle, specs, learner.network.cpu(), objective.cpu(), _origin(config, run))
     return run
 
 
 def _quiet() -> None:
-    """Leave out Lightning's advertisements and its advice on worker numbers, which are chosen on purpose."""
+    """Leave out Lightning's advertisements, and its advice on what is so on purpose: few workers, a resumed folder."""
     for name in ("pytorch_lightning", "pytorch_lightning.utilities.rank_zero", "pytorch_lightning.accelerators.cuda"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    for message in (".*does not have many workers.*", ".*number of training batches.*", ".*LeafSpec.*"):
-        warnings.filterwarnings("ignore", message)
+    for message in ("does not have many workers", "number of training batches", "LeafSpec", "is not empty"):
+        warnings.filterwarnings("ignore", f".*{message}.*")
 
 
 def _readable(run: TrainedRun) -> tuple[list[Recording], list[Recording]]:
@@ -107,14 +108,13 @@ def _specs(config: Mapping[str, Any], targets: Sequence[Any]) -> dict[str, Spec]
     return {"preprocessor": config["preprocess"], "network": network, "objective": objective}
 
 
-def _fit(config: Mapping[str, Any], folder: Path, learner: Learner, data: AVDataModule) -> Path:
+def _fit(config: Mapping[str, Any], device: torch.device, folder: Path, learner: Learner, data: AVDataModule) -> Path:
     """Run Lightning's loop from the last checkpoint, if there is one; returns the best checkpoint."""
     metric = learner.objective.best_metric
     keep = ModelCheckpoint(
         folder / "checkpoints", f"best-{{epoch}}-{{val/{metric}:.4f}}", f"val/{metric}", mode="max", save_last=True,
         auto_insert_metric_name=False,
     )  # fmt: skip
-    device = choose_device(config["device"]["name"])
     trainer: Trainer = instantiate(
         config["trainer"],
         accelerator="gpu" if device.type == "cuda" else device.type,

@@ -1,0 +1,87 @@
+"""What ``input=`` means, and the files that are written."""
+
+import csv
+import json
+import os
+
+import pytest
+
+from avpipe.errors import ArgumentError
+from avpipe.inference.formats import write_csv, write_jsonl, writers
+from avpipe.inference.inputs import find_jobs
+
+
+def test_a_folder_is_searched_to_any_depth_and_names_are_relative(tmp_path):
+    for name in ("b/x.wav", "a/x.wav", "a/deep/y.MP4", "a/notes.doc"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    assert sorted(job.name for job in find_jobs(tmp_path)) == ["a/deep/y.MP4", "a/x.wav", "b/x.wav"]
+
+
+def test_a_list_names_files_relative_to_itself_or_to_the_working_folder(tmp_path, elsewhere):
+    (tmp_path / "one.wav").touch()
+    (elsewhere / "two.wav").touch()
+    listing = tmp_path / "list.txt"
+    listing.write_text(f"one.wav\n\ntwo.wav\none.wav\n{tmp_path / 'a b.wav'}\n", encoding="utf-8-sig")
+    jobs = find_jobs(listing)
+    assert [job.name for job in jobs] == ["one.wav", "two.wav", (tmp_path / "a b.wav").as_posix()]
+    assert [job.path.exists() for job in jobs] == [True, True, False]
+
+
+def test_a_single_file_is_tried_whatever_its_name(tmp_path):
+    (tmp_path / "recording.dat").touch()
+    assert [job.name for job in find_jobs(tmp_path / "recording.dat")] == ["recording.dat"]
+
+
+def test_a_name_that_is_no_text_is_printable(tmp_path):
+    os.close(os.open(os.fsencode(tmp_path) + b"/\xff.wav", os.O_CREAT))
+    (job,) = find_jobs(tmp_path)
+    assert job.name.encode("utf-8") == b"\\udcff.wav"
+    assert job.path.exists()
+
+
+@pytest.mark.parametrize("content", [None, ""])
+def test_nothing_to_answer_is_one_line(tmp_path, content):
+    with pytest.raises(ArgumentError, match="no media file"):
+        find_jobs(tmp_path)
+    with pytest.raises(ArgumentError, match="no such file"):
+        find_jobs(tmp_path / "absent")
+    (tmp_path / "list.txt").write_text("\n")
+    with pytest.raises(ArgumentError, match="names no file"):
+        find_jobs(tmp_path / "list.txt")
+
+
+RECORDS = [
+    {
+        "path": 'a, "b"\n.wav',
+        "status": "ok",
+        "reason": "",
+        "coverage": None,
+        "tasks": {
+            "one": {"label": "x", "score": 0.5, "text": None},
+            "two": {"label": None, "score": None, "text": "é"},
+        },
+    },
+    {"path": "bad.wav", "status": "error", "reason": "empty", "coverage": None, "tasks": {}},
+]
+
+
+def test_jsonl_is_one_object_a_line(tmp_path):
+    lines = write_jsonl(tmp_path, RECORDS).read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line) for line in lines] == RECORDS
+
+
+def test_csv_is_a_row_a_task(tmp_path):
+    with write_csv(tmp_path, RECORDS).open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["path"], row["task"], row["label"], row["score"], row["text"]) for row in rows] == [
+        ('a, "b"\n.wav', "one", "x", "0.5", ""),
+        ('a, "b"\n.wav', "two", "", "", "é"),
+        ("bad.wav", "", "", "", ""),
+    ]
+
+
+def test_an_unknown_format_is_told_with_the_choices():
+    with pytest.raises(ArgumentError, match=r"format=xml.*jsonl, csv"):
+        writers(["jsonl", "xml"])

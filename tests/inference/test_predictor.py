@@ -1,0 +1,165 @@
+"""A file's answer depends on the file, the bundle and the settings, and on nothing else."""
+
+import os
+
+import numpy as np
+import pytest
+
+from avpipe.bundle import load_bundle
+from avpipe.corpora import Example
+from avpipe.errors import ArgumentError
+from avpipe.inference import Job, Predictor
+from avpipe.inference.decoding import Window, decode
+from avpipe.media import stream_clips, write_audio
+from avpipe.training.data import ValidationWindows, measure
+from tests.synthetic import noise, tone, write_coloured_video, write_text_named_wav
+from tests.tiny import VIDEO, save_tiny_bundle
+
+
+class Collected:
+    def __init__(self):
+        self.predictions = []
+
+    def add(self, prediction):
+        self.predictions.append(prediction)
+
+    @property
+    def records(self):
+        return {prediction.path: prediction.to_record() for prediction in self.predictions}
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    return load_bundle(save_tiny_bundle(tmp_path_factory.mktemp("bundle") / "tones"))
+
+
+@pytest.fixture(scope="module")
+def video_bundle(tmp_path_factory):
+    return load_bundle(save_tiny_bundle(tmp_path_factory.mktemp("bundle") / "colours", VIDEO))
+
+
+@pytest.fixture(scope="module")
+def jobs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("media")
+    for index in range(12):
+        seconds = 0.3 + 0.37 * index
+        waveform = noise(seconds, seed=index) + tone(seconds, 300.0 + 200 * index)
+        write_audio(folder / f"{index:02}.wav", waveform, 16000)
+    write_text_named_wav(folder / "text.wav")
+    write_coloured_video(folder / "silent.mkv", 30)
+    return [Job(path.name, path) for path in sorted(folder.iterdir())]
+
+
+def answers(bundles, jobs, **settings):
+    collected = Collected()
+    Predictor(bundles, **settings).run(jobs, collected)
+    return collected.records
+
+
+def test_answers_are_bit_equal_in_any_order_among_any_neighbours_with_any_workers(bundle, jobs):
+    expected = answers([bundle], jobs)
+    assert len(expected) == 14
+    assert len({record["tasks"]["tones"]["score"] for record in expected.values() if record["tasks"]}) == 12
+    assert answers([bundle], jobs[::-1]) == expected
+    assert answers([bundle], jobs, workers=1) == expected
+    assert answers([bundle], jobs, workers=3) == expected
+    for job in jobs:
+        assert answers([bundle], [job]) == {job.name: expected[job.name]}
+
+
+def test_another_batch_size_changes_next_to_nothing(bundle, jobs):
+    expected, other = answers([bundle], jobs, batch_size=16), answers([bundle], jobs, batch_size=3)
+    for name, record in expected.items():
+        for task, answer in record["tasks"].items():
+            for label, score in answer["scores"].items():
+                assert other[name]["tasks"][task]["scores"][label] == pytest.approx(score, abs=1e-5)
+
+
+def test_several_bundles_answer_from_one_decode_as_they_do_alone(bundle, video_bundle, jobs, monkeypatch):
+    opened = []
+    genuine = stream_clips
+
+    def counted(path, *arguments):
+        opened.append(path)
+        return genuine(path, *arguments)
+
+    monkeypatch.setattr("avpipe.inference.decoding.stream_clips", counted)
+    both = answers([bundle, video_bundle], jobs)
+    assert len(opened) == len(jobs)
+    for alone in (answers([bundle], jobs), answers([video_bundle], jobs)):
+        for name, record in alone.items():
+            for task, answer in record["tasks"].items():
+                assert both[name]["tasks"][task] == answer
+
+
+def test_a_files_score_is_the_mean_of_its_windows_by_true_seconds(bundle, jobs):
+    record = answers([bundle], jobs)["11.wav"]["tasks"]["tones"]
+    windows = record["windows"]
+    assert [(w["start_sec"], w["end_sec"]) for w in windows[:2]] == [(0.0, 1.0), (0.5, 1.5)]
+    assert windows[-1]["end_sec"] == pytest.approx(4.37)
+    assert all(w["score"] <= 1.0 for w in windows)
+    assert sum(record["scores"].values()) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_a_short_file_is_one_window(bundle, jobs):
+    windows = answers([bundle], jobs)["00.wav"]["tasks"]["tones"]["windows"]
+    assert [(w["start_sec"], w["end_sec"]) for w in windows] == [(0.0, 0.3)]
+
+
+def test_statuses_say_what_happened(bundle, video_bundle, jobs):
+    alone = answers([bundle], jobs)
+    assert alone["00.wav"]["status"] == "ok"
+    assert alone["text.wav"]["status"] == "error"
+    assert alone["silent.mkv"]["status"] == "abstained"
+    assert "no sound" in alone["silent.mkv"]["reason"]
+    both = answers([bundle, video_bundle], jobs)
+    assert both["silent.mkv"]["status"] == "partial"
+    assert both["silent.mkv"]["reason"].startswith("tones: ")
+    assert both["silent.mkv"]["tasks"].keys() == {"colours"}
+
+
+def test_a_stretch_of_a_file_is_answered_alone(bundle, jobs):
+    record = answers([bundle], [Job("part", jobs[11].path, 1.0, 2.0)])["part"]
+    assert [(w["start_sec"], w["end_sec"]) for w in record["tasks"]["tones"]["windows"]] == [(1.0, 2.0)]
+
+
+def test_dataset_and_predictor_make_equal_features(bundle, jobs):
+    """No skew: the training side reads windows one by one, the other streams the file."""
+    examples = [Example(job.path, "high") for job in jobs if job.name[0].isdigit()]
+    recordings, unreadable = measure(examples)
+    assert not unreadable
+    items = list(ValidationWindows(recordings, bundle.preprocessor, bundle.objective))
+    streamed = [
+        message.arrays["audio"]
+        for job in jobs
+        if job.name[0].isdigit()
+        for message in decode(job, [bundle.preprocessor])
+        if isinstance(message, Window)
+    ]
+    assert len(items) == len(streamed)
+    for item, features in zip(items, streamed, strict=True):
+        np.testing.assert_array_equal(item.features["audio"].numpy(), features)
+
+
+def test_a_crashed_decoder_costs_one_file(bundle, jobs, monkeypatch):
+    def crashing(job, preprocessors):
+        if job.name == "05.wav":
+            os._exit(11)
+        yield from decode(job, preprocessors)
+
+    expected = answers([bundle], jobs)
+    monkeypatch.setattr("avpipe.inference.workers.decode", crashing)
+    said = answers([bundle], jobs, workers=2)
+    assert said.pop("05.wav")["reason"].endswith("the decoder crashed on it")
+    del expected["05.wav"]
+    assert said == expected
+
+
+def test_two_bundles_of_one_name_are_refused(bundle):
+    with pytest.raises(ArgumentError, match="two bundles of one name"):
+        Predictor([bundle, bundle])
+
+
+def test_calling_answers_one_file(bundle, jobs):
+    assert Predictor([bundle])(jobs[3].path).to_record() == answers([bundle], jobs)["03.wav"]
+    assert Predictor([bundle])("no_such.wav").status == "error"

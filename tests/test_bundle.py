@@ -1,0 +1,188 @@
+"""A bundle proves itself, and builds nothing but parts of networks."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from avpipe.bundle import BundleError, find_bundle, load_bundle, read_origin, record_metrics
+from avpipe.bundle.trust import check_spec
+from avpipe.errors import ArgumentError
+from avpipe.features import collate
+from tests.tiny import AUDIO, VIDEO, save_tiny_bundle, specs_of
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return save_tiny_bundle(tmp_path / "tones")
+
+
+def rewrite(folder, change):
+    """Change the manifest and vouch for the change, as one would who knows how."""
+    manifest = json.loads((folder / "bundle.json").read_text())
+    del manifest["content_sha256"]
+    change(manifest)
+    manifest["content_sha256"] = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+    (folder / "bundle.json").write_text(json.dumps(manifest))
+
+
+@pytest.mark.parametrize("kind", [AUDIO, VIDEO], ids=["audio", "video"])
+def test_a_loaded_bundle_answers_as_the_saved_one(tmp_path, kind):
+    bundle = load_bundle(save_tiny_bundle(tmp_path / "one", kind))
+    assert bundle.name == "one"
+    assert bundle.objective.labels == ("high", "low", "middle")
+    assert not bundle.network.training
+    again = load_bundle(tmp_path / "one")
+    steps = bundle.preprocessor.window_steps
+    sense = bundle.preprocessor.senses[0]
+    shape = (1, 40, 80) if sense == "audio" else (3, 4, 32, 32)
+    batch, lengths = collate([{sense: torch.randn(shape, generator=torch.Generator().manual_seed(1))}], steps)
+    assert torch.equal(bundle.network(batch, lengths).value, again.network(batch, lengths).value)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "golden.safetensors", "card.md", "bundle.json"])
+def test_a_changed_byte_is_named(folder, name):
+    path = folder / name
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(BundleError, match=name):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "golden.safetensors", "card.md", "bundle.json"])
+def test_a_missing_file_is_named(folder, name):
+    (folder / name).unlink()
+    with pytest.raises(BundleError, match=name):
+        load_bundle(folder)
+
+
+def test_a_missing_label_is_refused_even_when_vouched_for(folder):
+    def drop(manifest):
+        manifest["specs"]["objective"]["labels"].pop()
+        manifest["specs"]["objective"]["class_counts"].pop()
+
+    rewrite(folder, drop)
+    with pytest.raises(BundleError, match="3 outputs for 2 labels"):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "torch.hub.load",
+        "torch.utils.collect_env.run",
+        "os.system",
+        "builtins.eval",
+        "subprocess.Popen",
+        "torch.nn.modules.module.torch.hub.load",
+        "avpipe.networks.residual2d.nn.modules.module.torch.hub.load",
+        "avpipe.networks.frames2d.torch.load",
+        "avpipe.objectives.objective.dataclass",
+        "avpipe.bundle.load_bundle",
+        "avpipe.features.single_threaded",
+        "torchvision.models.get_model",
+        "torchvision.models.utils.load_state_dict_from_url",
+        "torch.nn.no_such_thing",
+        "",
+    ],
+)
+def test_a_foreign_target_is_refused_before_it_is_called(folder, target):
+    rewrite(folder, lambda manifest: manifest["specs"]["network"]["encoders"]["audio"].update(_target_=target))
+    with pytest.raises(BundleError, match="may not build"):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"_target_": "torchvision.models.resnet18", "weights": "DEFAULT"},
+        {"_target_": "avpipe.networks.MeanPooling", "_args_": [3]},
+        {"channels": "${oc.env:HOME}"},
+    ],
+)
+def test_downloads_hidden_arguments_and_references_are_refused(tmp_path, spec):
+    with pytest.raises(BundleError):
+        check_spec(tmp_path, "network", {"encoders": [spec]})
+
+
+@pytest.mark.parametrize("name", ["torch.nn.Linear", "torchvision.models.resnet18", "avpipe.networks.Concatenation"])
+def test_parts_of_networks_may_be_built(tmp_path, name):
+    check_spec(tmp_path, "network", {"_target_": name, "weights": None})
+
+
+def test_features_that_differ_are_refused(folder):
+    rewrite(folder, lambda manifest: manifest["specs"]["preprocessor"]["audio"].update(n_fft=200))
+    with pytest.raises(BundleError, match=r"features.audio of the golden input"):
+        load_bundle(folder)
+
+
+def test_outputs_that_differ_are_refused(folder):
+    state = load_file(folder / "model.safetensors")
+    state["network.head.bias"] += 0.01
+    save_file(state, folder / "model.safetensors")
+    digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+    rewrite(folder, lambda manifest: manifest["sha256"].update({"model.safetensors": digest}))
+    with pytest.raises(BundleError, match="output of the golden input"):
+        load_bundle(folder)
+
+
+def test_metrics_are_entered_without_another_digest(folder):
+    before = load_bundle(folder).digest
+    record_metrics(folder, {"uar": 0.75})
+    assert load_bundle(folder).digest == before
+    assert read_origin(folder).metrics == {"uar": 0.75}
+    assert "| uar | 0.7500 |" in (folder / "card.md").read_text()
+
+
+def test_the_card_tells_labels_data_licence_and_command(folder):
+    card = (folder / "card.md").read_text()
+    for part in ("high, low, middle", "folders", "made here", "avpipe train", "0" * 64, "1.0 s"):
+        assert part in card
+
+
+def test_a_bundle_of_a_run_is_known_by_its_task(tmp_path):
+    assert load_bundle(save_tiny_bundle(tmp_path / "run" / "bundle")).name == "tones"
+
+
+def test_what_is_no_bundle_is_told_with_the_choices(tmp_path):
+    with pytest.raises(ArgumentError, match="one of: digits"):
+        find_bundle("no_such_bundle")
+    with pytest.raises(BundleError, match=r"bundle.json"):
+        find_bundle(str(tmp_path))
+
+
+def test_saving_refuses_what_loading_would_refuse(tmp_path):
+    specs = specs_of(AUDIO)
+    with pytest.raises(BundleError, match="may not build"):
+        check_spec(tmp_path, "network", {**specs["network"], "pooling": {"_target_": "tests.tiny.specs_of"}})
+
+
+def test_logits_are_equal_in_another_process_folder_and_without_conf(folder, tmp_path):
+    """No YAML of ours is read, nor anything in the working folder."""
+    code = """
+import sys, torch
+import avpipe.config
+def no_conf(): raise AssertionError("conf was read")
+avpipe.config.conf_dir = no_conf
+from avpipe.bundle import load_bundle
+from pathlib import Path
+bundle = load_bundle(Path(sys.argv[1]))
+x = torch.linspace(-1, 1, 40 * 101).reshape(1, 1, 40, 101)
+print(bundle.network({"audio": x}, {"audio": torch.tensor([101])}).value.tolist())
+assert "pytorch_lightning" not in sys.modules
+"""
+    environment = {**os.environ, "PYTHONPATH": ""}
+    said = subprocess.run(
+        [sys.executable, "-c", code, str(folder)], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert said.returncode == 0, said.stderr
+    x = torch.linspace(-1, 1, 40 * 101).reshape(1, 1, 40, 101)
+    with torch.inference_mode():
+        here = load_bundle(folder).network({"audio": x}, {"audio": torch.tensor([101])}).value
+    torch.testing.assert_close(torch.tensor(json.loads(said.stdout)), here, atol=1e-6, rtol=0.0)

@@ -1,0 +1,68 @@
+"""Bundles of untrained networks, made in no time, for tests of all that does not depend on what was learned."""
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from avpipe.bundle import Origin, save_bundle
+from avpipe.config import instantiate
+
+AUDIO = {
+    "preprocessor": {
+        "_target_": "avpipe.features.Preprocessor",
+        "window_sec": 1.0,
+        "hop_sec": 0.5,
+        "audio": {
+            "_target_": "avpipe.features.LogMel",
+            "sample_rate": 8000,
+            "n_fft": 256,
+            "hop_length": 80,
+            "n_mels": 40,
+            "mean": -10.0,
+            "std": 4.0,
+        },
+    },
+    "encoders": {"audio": {"_target_": "avpipe.networks.ResidualEncoder2d", "channels": [4, 4, 8]}},
+}
+VIDEO = {
+    "preprocessor": {
+        "_target_": "avpipe.features.Preprocessor",
+        "window_sec": 0.5,
+        "hop_sec": 0.25,
+        "video": {"_target_": "avpipe.features.FrameStack", "size_px": 40, "crop_px": 32, "stride_sec": 0.125},
+    },
+    "encoders": {"video": {"_target_": "avpipe.networks.ResidualEncoder3d", "channels": [4, 8, 8]}},
+}
+
+
+def specs_of(kind, labels=("high", "low", "middle")):
+    """Specifications of an audio or video bundle that tells ``labels`` apart."""
+    network = {
+        "_target_": "avpipe.networks.Network",
+        "encoders": kind["encoders"],
+        "pooling": {"_target_": "avpipe.networks.StatisticsPooling", "_partial_": True},
+        "fusion": {"_target_": "avpipe.networks.Identity", "_partial_": True},
+        "num_outputs": len(labels),
+    }
+    objective = {
+        "_target_": "avpipe.objectives.Classification",
+        "labels": list(labels),
+        "class_counts": [1] * len(labels),
+    }
+    return {"preprocessor": kind["preprocessor"], "network": network, "objective": objective}
+
+
+def save_tiny_bundle(folder: Path, kind=AUDIO, labels=("high", "low", "middle"), seed=0) -> Path:
+    """Write a bundle with random weights whose BatchNorm statistics are sane and whose answers differ between files."""
+    torch.manual_seed(seed)
+    specs = specs_of(kind, labels)
+    network = instantiate(specs["network"])
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d | nn.BatchNorm3d):
+            module.running_mean.normal_(0.0, 0.1)
+            module.running_var.uniform_(0.5, 1.5)
+    split = {"by": "group", "seed": 0, "val_fraction": 0.2, "test_fraction": 0.2}
+    origin = Origin("tones", "pitch", "folders", "made here", seed, split, "0" * 64, "avpipe train", {})
+    save_bundle(folder, specs, network, instantiate(specs["objective"]), origin)
+    return folder
