@@ -9,7 +9,7 @@ WORKERS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install test test-slow demo lint samples wheel clean
+.PHONY: help install test test-slow demo lint samples bundles wheel clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,10 @@ lint: $(STAMP) ## ruff and mypy
 
 samples: $(STAMP) ## make data/samples anew (needs espeak-ng)
 	@$(BIN)/python scripts/make_samples.py
+
+bundles: $(STAMP) ## train the shipped bundles anew (needs AVPIPE_CORPORA)
+	@$(BIN)/avpipe train task=digits corpus=fsdd run_dir=runs/digits
+	@rm -rf avpipe/bundles/digits && cp -r runs/digits/bundle avpipe/bundles/digits
 
 wheel: $(STAMP) ## build dist/avpipe-*.whl
 	@$(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .

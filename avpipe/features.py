@@ -33,6 +33,8 @@ class LogMel(nn.Module):
         f_max: upper edge of the highest band, in Hz; None: half the sample rate.
         mean: subtracted from the logarithm; fixed, so that an answer never depends on other files.
         std: the logarithm less ``mean`` is divided by this.
+        subtract_clip_mean: take each band's mean over the clip for ``mean``: the voice moves on, the room and the
+            microphone stay behind. Not for steady sounds, of which it leaves nothing.
 
     Reference:
         S. Davis, P. Mermelstein, "Comparison of parametric representations for monosyllabic word recognition in
@@ -52,12 +54,14 @@ class LogMel(nn.Module):
         f_max: float | None = None,
         mean: float = 0.0,
         std: float = 1.0,
+        subtract_clip_mean: bool = False,
     ) -> None:
         super().__init__()
         self.sample_rate = sample_rate
         self.hop_length = hop_length
         self.mean = mean
         self.std = std
+        self.subtract_clip_mean = subtract_clip_mean
         self.spectrogram = MelSpectrogram(
             sample_rate,
             n_fft,
@@ -84,7 +88,9 @@ class LogMel(nn.Module):
             waveform: (..., channels, samples) in [-1, 1]; returns (..., channels, n_mels, 1 + samples // hop_length).
         """
         power: Tensor = self.spectrogram(waveform)
-        return (power.clamp_min(self.FLOOR).log() - self.mean) / self.std
+        mel = power.clamp_min(self.FLOOR).log()
+        mean = mel.mean(-1, keepdim=True) if self.subtract_clip_mean else self.mean
+        return (mel - mean) / self.std
 
 
 class FrameStack(nn.Module):

@@ -40,6 +40,14 @@ def test_mean_and_std_shift_and_scale():
     torch.testing.assert_close(scaled(waveform), (plain(waveform) + 7.0) / 4.0)
 
 
+def test_a_clips_own_mean_can_be_subtracted():
+    waveform = torch.randn(1, 8000, generator=torch.Generator().manual_seed(0))
+    relative = LogMel(8000, 256, 80, 40, std=2.0, subtract_clip_mean=True)
+    plain = LogMel(8000, 256, 80, 40)(waveform)
+    torch.testing.assert_close(relative(waveform), (plain - plain.mean(2, keepdim=True)) / 2.0)
+    torch.testing.assert_close(relative(0.1 * waveform), relative(waveform), atol=1e-4, rtol=0.0)
+
+
 def test_silence_is_the_floor():
     assert LogMel(8000, 256, 80, 40)(torch.zeros(1, 800)).unique().tolist() == pytest.approx([np.log(1e-10)])
 

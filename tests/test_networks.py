@@ -90,7 +90,7 @@ def test_pooling_sees_true_lengths_only(pooling_class):
 
 
 def test_two_senses_are_fused_and_one_may_be_missing():
-    encoders = {"audio": ResidualEncoder2d((4, 8)), "video": ResidualEncoder3d((4, 8, 8))}
+    encoders = {"audio": ResidualEncoder2d((4, 8), bands=1), "video": ResidualEncoder3d((4, 8, 8))}
     network = Network(encoders, partial(MeanPooling), Concatenation, num_outputs=3).eval()
     features = {"audio": torch.randn(2, 1, 40, 20), "video": torch.randn(2, 3, 4, 32, 32)}
     lengths = {"audio": torch.tensor([20, 9]), "video": torch.tensor([4, 4])}

@@ -23,7 +23,7 @@ AUDIO = {
             "std": 4.0,
         },
     },
-    "encoders": {"audio": {"_target_": "avpipe.networks.ResidualEncoder2d", "channels": [4, 4, 8]}},
+    "encoders": {"audio": {"_target_": "avpipe.networks.ResidualEncoder2d", "channels": [4, 4, 8], "bands": 2}},
 }
 VIDEO = {
     "preprocessor": {

@@ -48,9 +48,10 @@ class Prediction:
 
     path: str
     status: str
-    """``ok``; ``partial``: something was lost or a task could not answer; ``abstained``: nothing in it can be judged;
-    ``error``: it cannot be read."""
+    """``ok``; ``partial``: some of what was asked for was lost; ``abstained``: nothing in it can be judged; ``error``: it
+    cannot be read."""
     reason: str = ""
+    """What was lost, and why a bundle that is not among ``tasks`` could not answer."""
     coverage: Coverage | None = None
     tasks: Mapping[str, TaskAnswer] = field(default_factory=dict)
     """By bundle name."""

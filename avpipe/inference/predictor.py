@@ -174,7 +174,5 @@ class _Run:
         }
         missing = [f"{self.bundles[plan].name}: {why}" for plan, why in file.finished.missing.items()]
         lost = file.finished.coverage.losses()
-        status = "partial" if missing or lost else "ok"
-        if not tasks:
-            status = "abstained"
+        status = "abstained" if not tasks else "partial" if lost else "ok"
         self.deliver(Prediction(job.name, status, "; ".join([*missing, *lost]), file.finished.coverage, tasks))

@@ -25,10 +25,10 @@ def write_scores(output: Path, origin: Origin, split: Split, part: str, corpus: 
         corpus: its name.
         scores: what was measured.
     """
-    for name, rows in scores.tables.items():
+    for table, rows in scores.tables.items():
         with (
-            written_whole(output.with_name(f"{name}.csv")) as part,
-            part.open("w", encoding="utf-8", newline="") as file,
+            written_whole(output.with_name(f"{table}.csv")) as beside,
+            beside.open("w", encoding="utf-8", newline="") as file,
         ):
             csv.writer(file, lineterminator="\n").writerows(rows)
     content = {

@@ -43,7 +43,7 @@ class Coverage:
     lost_sec: float = 0.0
     """Seconds of those that the file promises and that could not be decoded."""
     gaps: tuple[tuple[float, float], ...] = ()
-    """(start, end) in seconds of each damaged stretch within; sound is silent there, or ends where a file breaks off."""
+    """(start, end) in seconds of each damaged stretch within; sound is silent there, or ends with it."""
     truncated: bool = False
     """True where the file ends before its header or framing says, and this stretch reaches that end."""
     frames_decoded: int = 0

@@ -9,6 +9,7 @@ The timeline of a file:
 
 import os
 import re
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -39,25 +40,28 @@ HEADER_WITH_DURATION = frozenset(
 """Formats that write their length down. Of others FFmpeg estimates it from bit rate and size: no promise at all."""
 
 
-def require_readable(path: Path) -> None:
-    """Raise the fitting error for a path that no decoder can help with.
+def readable_head(path: Path) -> bytes:
+    """The first bytes of a file, at least one; of a path that no decoder can help with, the fitting error.
 
     Raises:
         UnreadableMedia: missing, no regular file, forbidden, or empty.
     """
     try:
-        if path.is_dir():
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
             raise UnreadableMedia(path, "is a folder", "name a file")
-        if not path.exists():
-            raise UnreadableMedia(path, "no such file", "check the path")
-        if not path.is_file():
+        if not stat.S_ISREG(mode):
             raise UnreadableMedia(path, "is no regular file", "name a file")
-        with path.open("rb") as file:
-            if not file.read(1):
-                raise UnreadableMedia(path, "is empty", "copy it again from its source")
+        with open(path, "rb", buffering=0) as file:
+            head = file.read(16)
+    except FileNotFoundError as error:
+        raise UnreadableMedia(path, "no such file", "check the path") from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UnreadableMedia(path, f"cannot be opened ({reason})", "check the path and its permissions") from error
+    if not head:
+        raise UnreadableMedia(path, "is empty", "copy it again from its source")
+    return head
 
 
 @contextmanager
@@ -80,10 +84,10 @@ def open_container(path: Path) -> InputContainer:
     """Open ``path`` for demuxing; the caller closes it, or uses it in a ``with``.
 
     Raises:
-        UnreadableMedia: see ``require_readable``, or not media.
+        UnreadableMedia: see ``readable_head``, or not media.
     """
-    require_readable(path)
-    name = os.fspath(path.absolute())
+    readable_head(path)
+    name = os.path.abspath(path)
     with ffmpeg_errors(path):
         # The prefix keeps names such as "http:x.wav" from being taken for protocols, the list keeps playlists from
         # opening other things than files.

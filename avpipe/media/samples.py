@@ -1,5 +1,7 @@
 """Samples as float32 arrays of shape (channels, samples): conversion, mixing, resampling."""
 
+from typing import cast
+
 import numpy as np
 import soxr
 from av.audio.frame import AudioFrame
@@ -8,25 +10,37 @@ from av.audio.resampler import AudioResampler
 Waveform = np.ndarray
 """(channels, samples) float32."""
 
-FULL_SCALE = {"u8": 128.0, "s16": 32768.0, "s32": 2147483648.0, "flt": 1.0, "dbl": 1.0}
-"""The value that becomes 1.0, by packed FFmpeg sample format. 24-bit sound comes in the upper bits of s32."""
+SAMPLE_TYPES: dict[str, tuple[str, float]] = {
+    "u8": ("u1", 128.0),
+    "s16": ("i2", 32768.0),
+    "s32": ("i4", 2147483648.0),
+    "flt": ("f4", 1.0),
+    "dbl": ("f8", 1.0),
+}
+"""Array type, and the value that becomes 1.0, by packed FFmpeg sample format. 24-bit sound comes in the upper bits
+of s32."""
 
 
 def float_samples(frame: AudioFrame) -> Waveform:
-    """The samples of a decoded frame, scaled by its format (never by what the samples happen to be)."""
+    """The samples of a decoded frame, scaled by its format (never by what the samples happen to be).
+
+    Float samples of one channel are not copied: the array lies in FFmpeg's memory, and keeps it.
+    """
     name = frame.format.packed.name
-    if name not in FULL_SCALE:  # 64-bit integers: no array type for them in PyAV
+    if name not in SAMPLE_TYPES:  # 64-bit integers
         (frame,) = AudioResampler(format="dblp").resample(frame)
         name = "dbl"
-    samples = frame.to_ndarray()
-    if not frame.format.is_planar:
-        samples = samples.reshape(-1, frame.layout.nb_channels).T
-    if name in ("flt", "dbl"):
+    dtype, full_scale = SAMPLE_TYPES[name]
+    channels = frame.layout.nb_channels
+    count = frame.samples if frame.format.is_planar else frame.samples * channels
+    planes = [np.frombuffer(cast("memoryview[int]", plane), np.dtype(dtype), count) for plane in frame.planes]
+    samples = np.stack(planes) if len(planes) > 1 else planes[0].reshape(-1, channels).T
+    if full_scale == 1.0:
         return samples.astype(np.float32, copy=False)
     scaled = samples.astype(np.float32)
     if name == "u8":
-        scaled -= 128.0
-    scaled *= 1.0 / FULL_SCALE[name]
+        scaled -= full_scale
+    scaled *= 1.0 / full_scale
     return scaled
 
 

@@ -31,8 +31,8 @@ JITTER_SEC = 0.015
 """A timestamp this near to where the samples before it end is rounding or a careless writer (Ogg files that leap 10 ms
 between pages and lack nothing are common), not a hole: a lost packet of the usual codecs leaves 20 ms and more."""
 
-RUN_SEC = 5.0
-"""Decoded sound is converted about this much at a time."""
+LONGEST_RUN_SEC = 5.0
+"""Decoded sound is converted at most this much at a time."""
 
 LOSSLESS_MAGIC = (b"RIFF", b"RIFX", b"RF64", b"riff", b"FORM", b"fLaC", b".snd", b"caff")
 
@@ -65,10 +65,7 @@ def open_sound(path: Path, start_sec: float = 0.0) -> SoundReader:
         NoSuchStream: no sound in it.
         DamagedMedia: nothing could be decoded.
     """
-    containers.require_readable(path)
-    with path.open("rb") as file:
-        lossless = file.read(4) in LOSSLESS_MAGIC
-    if lossless:
+    if containers.readable_head(path)[:4] in LOSSLESS_MAGIC:
         try:
             return LosslessSoundReader(path, start_sec)
         except (soundfile.SoundFileError, TypeError, ValueError):
@@ -169,7 +166,7 @@ class AvSoundReader:
             self._time_base = Fraction(stream.time_base or 1)
             self._origin = containers.origin_sec(self._container, stream)
             self.promised_sec = containers.promised_end_sec(self._container, stream, self._origin)
-            self._frames = self._decoded_frames()
+            self._batches = self._decoded_batches()
         except BaseException:
             self._container.close()
             raise
@@ -179,7 +176,7 @@ class AvSoundReader:
         if not from_start:
             try:
                 self._seek(start_sec - PREROLL_SEC)
-                first = next(self._frames, None)
+                first = self._first_frame()
                 # Of some files the index is wrong, and the seek lands too late.
                 from_start = first is not None and self._seconds(first) > start_sec
             except av.FFmpegError:  # a format without an index
@@ -188,7 +185,7 @@ class AvSoundReader:
                 self._container.close()
                 self._open_container()
         if from_start:
-            first = next(self._frames, None)
+            first = self._first_frame()
             if first is None:
                 raise DamagedMedia(self._path, "none of its sound could be decoded", "copy it again from its source")
         self._set_form(first, start_sec)
@@ -198,7 +195,6 @@ class AvSoundReader:
         self.rate: int = first.sample_rate if first else self._stream.rate
         self.channels: int = first.layout.nb_channels if first else self._stream.channels
         self.slack_sec = max(END_SLACK_SEC, 1.5 * first.samples / self.rate) if first else END_SLACK_SEC
-        self._first = first
         self._jitter = JITTER_SEC * self.rate + 2 * float(self._time_base) * self.rate
         self._last_place = (self.promised_sec or float("inf")) * self.rate
         self._start = round(start_sec * self.rate)
@@ -208,32 +204,38 @@ class AvSoundReader:
             origin.numerator * unit.denominator,
             (unit.denominator * origin.denominator),
         )
+        self._ticks_per_sample = unit.denominator if unit.numerator == 1 else 0
+        """Of the container's clock; 0 where that is too coarse, and each timestamp has to be looked at."""
+        self._wanted = 1
         self._blocks = self._placed_blocks()
 
     def _seek(self, sec: float) -> None:
         self._container.seek(int((Fraction(sec) + self._origin) / self._time_base), stream=self._stream)
-        self._frames = self._decoded_frames()
+        self._batches = self._decoded_batches()
 
     def _seconds(self, frame: AudioFrame) -> float:
         return float((frame.pts or 0) * self._time_base - self._origin)
 
     def next_block(self, wanted: int) -> Waveform | None:
+        self._wanted = min(wanted, round(LONGEST_RUN_SEC * self.rate))
         return next(self._blocks, None)
 
-    def _decoded_frames(self) -> Iterator[AudioFrame]:
-        """Every frame that decodes; what does not leaves a hole in the timestamps."""
-        packets = self._container.demux(self._stream)
-        while True:
-            try:
-                packet = next(packets)
-            except StopIteration:
-                return
-            except av.FFmpegError:  # the file breaks off inside a packet
-                return
-            try:
-                yield from packet.decode()
-            except av.FFmpegError:
-                continue
+    def _decoded_batches(self) -> Iterator[list[AudioFrame]]:
+        """The frames of each packet that decodes; one that does not leaves a hole in the timestamps."""
+        try:
+            for packet in self._container.demux(self._stream):
+                try:
+                    batch = packet.decode()
+                except av.FFmpegError:
+                    continue
+                yield batch
+        except av.FFmpegError:  # the file breaks off inside a packet
+            return
+
+    def _first_frame(self) -> AudioFrame | None:
+        """Decode until there is a frame; None where there is none any more."""
+        self._ahead = next((batch for batch in self._batches if batch), [])
+        return self._ahead[0] if self._ahead else None
 
     def _placed_blocks(self) -> Iterator[Waveform]:
         """Contiguous blocks from the start asked for, silence where the file holds none."""
@@ -255,30 +257,32 @@ class AvSoundReader:
 
         Frames hold some 20 ms; joined by FFmpeg and converted once a run, they cost a third of converting each.
         """
-        frames = self._frames if self._first is None else chain((self._first,), self._frames)
-        fifo, form, place, full = AudioFifo(), None, 0, 0.0
+        own_rate, ticks = self.rate, self._ticks_per_sample
+        fifo, form, place, full = AudioFifo(), None, 0, 0
         expected: int | None = None
-        for frame in frames:
-            here = self._place_of(frame, expected)
+        next_pts: int | None = None
+        for frame in chain.from_iterable(chain((self._ahead,), self._batches)):
+            pts, samples = frame.pts, frame.samples
+            here = expected if pts == next_pts and expected is not None else self._place_of(pts, expected)
             its_form = frame.format.name, frame.layout.nb_channels, frame.sample_rate
-            if here != expected or its_form != form or here >= full:
-                if fifo.samples:
-                    yield place, _all_of(fifo)
-                fifo, form, place, full = AudioFifo(), its_form, here, here + RUN_SEC * self.rate
+            if here != expected or here >= full or its_form != form:
+                if (run := fifo.read()) is not None:
+                    yield place, run
+                fifo, form, place, full = AudioFifo(), its_form, here, max(here, self._start) + self._wanted
             frame.pts = None  # the queue would insist on timestamps without jitter
             fifo.write(frame)
-            samples = frame.samples
-            expected = here + (samples if its_form[2] == self.rate else round(samples * self.rate / its_form[2]))
-        if fifo.samples:
-            yield place, _all_of(fifo)
+            expected = here + (samples if its_form[2] == own_rate else round(samples * own_rate / its_form[2]))
+            next_pts = pts + samples * ticks if pts is not None and ticks else None
+        if (run := fifo.read()) is not None:
+            yield place, run
 
-    def _place_of(self, frame: AudioFrame, expected: int | None) -> int:
+    def _place_of(self, pts: int | None, expected: int | None) -> int:
         """Index of a frame's first sample on the file's timeline."""
-        if frame.pts is None:
+        if pts is None:
             return expected or 0
         # round((pts * time_base - origin) * rate), in whole numbers: fractions are slow
         scale, offset, divisor = self._clock
-        place = (2 * (frame.pts * scale - offset) + divisor) // (2 * divisor)
+        place = (2 * (pts * scale - offset) + divisor) // (2 * divisor)
         if expected is None:
             return place
         # Back in time, or beyond the end: a broken clock. Samples are never dropped for it.
@@ -295,10 +299,3 @@ class AvSoundReader:
 
     def close(self) -> None:
         self._container.close()
-
-
-def _all_of(fifo: AudioFifo) -> AudioFrame:
-    """Everything in a queue that is not empty, as one frame."""
-    frame = fifo.read()
-    assert frame is not None
-    return frame

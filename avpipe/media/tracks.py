@@ -20,8 +20,12 @@ from avpipe.media.sound import open_sound
 from avpipe.media.truncation import is_cut_short
 from avpipe.media.video import FrameReader
 
-READ_AHEAD_SEC = 2.0
-"""The most that is read at a time beyond what is needed at once."""
+READ_AHEAD_SEC = 0.25
+"""The least that is read at a time."""
+
+
+UNKNOWN_LENGTH_SEC = 60.0
+"""Of a file that promises no length, this much is asked for at a time."""
 
 
 class SoundTrack:
@@ -82,7 +86,7 @@ class SoundTrack:
         if wanted.mono:
             waveform = mixed_to_mono(waveform)
         rate = wanted.sample_rate or self.rate
-        return np.ascontiguousarray(resampled(waveform, self.rate, rate)), rate
+        return np.require(resampled(waveform, self.rate, rate), requirements=["C", "W"]), rate
 
     def forget(self, before_sec: float) -> None:
         """Let go of what lies before a time."""
@@ -99,8 +103,8 @@ class SoundTrack:
 
     def _fill(self, until: int) -> None:
         while self._end < until and not self._exhausted:
-            promised = round((self.promised_sec or 0) * self.rate) - self._end
-            step = max(promised, 0) if until == 1 << 62 else until - self._end
+            remaining_sec = UNKNOWN_LENGTH_SEC if self.promised_sec is None else self.promised_sec - self.end_sec
+            step = min(until - self._end, round(remaining_sec * self.rate))
             block = self._reader.next_block(max(step, round(READ_AHEAD_SEC * self.rate)))
             if block is None:
                 self._exhausted = True

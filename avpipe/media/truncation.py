@@ -10,7 +10,7 @@ RIFF_PLACEHOLDER_BYTES = 0x7FFF_0000
 
 def is_cut_short(path: Path) -> bool:
     """Whether a RIFF file (wav, avi) is shorter than it says, or an Ogg file ends inside a page."""
-    with path.open("rb") as file:
+    with open(path, "rb", buffering=0) as file:
         head = file.read(8)
         file_bytes = file.seek(0, 2)
         if head[:4] == b"RIFF":

@@ -40,35 +40,37 @@ class ResidualBlock2d(nn.Module):
 
 
 class ResidualEncoder2d(nn.Module):
-    """A stem, one residual block a stage, and the mean over frequency: a vector for every few frames.
+    """A stem, one residual block a stage, and the mean over each of some bands: a vector for every few frames.
 
     Args:
-        channels: of the stem and of each stage; the stem and every stage after the first halve both axes.
-        in_channels: of the input: 1 for a spectrogram, 3 for pictures.
+        channels: of the stem and of each stage, each of which halves both axes.
+        bands: equal parts of the frequency axis, whose means stand one after the other in the vector; one mean over
+            all would make the network deaf to where on the axis something is.
 
     Reference:
         As :class:`ResidualBlock2d`; here one block a stage, and time kept until pooling.
     """
 
-    def __init__(self, channels: Sequence[int] = (24, 24, 48, 96, 128), in_channels: int = 1) -> None:
+    def __init__(self, channels: Sequence[int] = (24, 32, 64, 128), bands: int = 4) -> None:
         super().__init__()
         stem, *stages = channels
         self.stem = nn.Sequential(
-            nn.Conv2d(in_channels, stem, 5, 2, padding=2, bias=False), nn.BatchNorm2d(stem), nn.ReLU(inplace=True)
+            nn.Conv2d(1, stem, 5, 2, padding=2, bias=False), nn.BatchNorm2d(stem), nn.ReLU(inplace=True)
         )
-        widths = list(zip(channels, stages, strict=False))
         self.stages = nn.Sequential(
-            *(ResidualBlock2d(before, after, stride=1 if i == 0 else 2) for i, (before, after) in enumerate(widths))
+            *(ResidualBlock2d(before, after, stride=2) for before, after in zip(channels, stages, strict=False))
         )
-        self.time_stride = 2 ** len(stages)
-        self.out_dim = channels[-1]
+        self.bands = bands
+        self.time_stride = 2 ** len(channels)
+        self.out_dim = channels[-1] * bands
 
     def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """
         Shape:
-            features: (B, in_channels, n_mels, frames); lengths: (B,) in frames.
+            features: (B, 1, n_mels, frames); lengths: (B,) in frames.
             returns (B, out_dim, ceil(frames / time_stride)) and lengths (B,) in its steps.
         """
         mask = time_mask(lengths, features.shape[3])[:, None, None].to(features.dtype)
         x = self.stages(self.stem(features * mask))
-        return x.mean(2), strided(lengths, self.time_stride)
+        vectors = nn.functional.adaptive_avg_pool2d(x, (self.bands, x.shape[3])).flatten(1, 2)
+        return vectors, strided(lengths, self.time_stride)

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from pytorch_lightning import Trainer, seed_everything
-from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.callbacks import ModelCheckpoint, WeightAveraging
 from pytorch_lightning.loggers import CSVLogger
 
 from avpipe.bundle import Origin, save_bundle
@@ -23,6 +23,7 @@ from avpipe.files import write_text
 from avpipe.objectives import Objective
 from avpipe.training.data import AVDataModule, Recording, measure
 from avpipe.training.learner import Learner
+from avpipe.training.optim import warmed_up_average
 from avpipe.training.progress import on_terminal, progress
 from avpipe.training.run import claim_split, open_run
 
@@ -121,7 +122,7 @@ def _fit(config: Mapping[str, Any], device: torch.device, folder: Path, learner:
         precision=config["device"]["precision"],
         default_root_dir=str(folder),
         logger=CSVLogger(folder, "logs"),
-        callbacks=[keep, progress()],
+        callbacks=[WeightAveraging(avg_fn=warmed_up_average(config["ema_decay"])), keep, progress()],
         log_every_n_steps=10,
         num_sanity_val_steps=0,
         enable_model_summary=False,

@@ -1,9 +1,10 @@
-"""Optimizers with their schedules."""
+"""Optimizers with their schedules, and the running mean of weights."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 class OneCycleAdamW:
@@ -36,3 +37,22 @@ class OneCycleAdamW:
             optimizer, max_lr=self.lr, total_steps=total_steps, pct_start=self.warm_up_fraction
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def warmed_up_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
+    """An exponential running mean of weights, for torch's ``AveragedModel``.
+
+    Args:
+        decay: part of the old mean that is kept a step. At step n no more than (1 + n) / (10 + n) is, so that short
+            runs do not remember where they began; 0 keeps the newest weights.
+
+    Reference:
+        B. Polyak, A. Juditsky, "Acceleration of Stochastic Approximation by Averaging", 1992; the warm-up is that of
+        TensorFlow's ``ExponentialMovingAverage``.
+    """
+
+    def average(mean: Tensor, newest: Tensor, count: Tensor | int) -> Tensor:
+        kept = min(decay, (1.0 + float(count)) / (10.0 + float(count)))
+        return kept * mean + (1.0 - kept) * newest
+
+    return average

@@ -113,7 +113,7 @@ def test_statuses_say_what_happened(bundle, video_bundle, jobs):
     assert alone["silent.mkv"]["status"] == "abstained"
     assert "no sound" in alone["silent.mkv"]["reason"]
     both = answers([bundle, video_bundle], jobs)
-    assert both["silent.mkv"]["status"] == "partial"
+    assert both["silent.mkv"]["status"] == "ok"
     assert both["silent.mkv"]["reason"].startswith("tones: ")
     assert both["silent.mkv"]["tasks"].keys() == {"colours"}
 

@@ -106,6 +106,16 @@ def test_webm_seeks_within_the_millisecond_that_its_clock_has(tmp_path: Path) ->
     assert abs(int(matches.argmax()) - 1000) <= 48
 
 
+@pytest.mark.parametrize("name", ["a.wav", "a.opus", "a.mka"])
+def test_the_arrays_are_the_callers_own(tmp_path: Path, name: str) -> None:
+    write_audio(tmp_path / name, noise(1.0, rate_hz=48_000), 48_000)
+    waveform = read_clip(tmp_path / name).waveform
+    assert waveform is not None
+    assert waveform.dtype == np.float32
+    assert waveform.flags.writeable
+    assert waveform.flags.c_contiguous
+
+
 def test_not_a_number_becomes_silence_and_is_told(tmp_path: Path) -> None:
     waveform = noise(1.0)
     waveform[0, 4000:8000] = np.nan
