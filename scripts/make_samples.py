@@ -167,7 +167,7 @@ SPOKEN = (
     Spoken("a/seven.wav", "seven", "en-gb-x-rp+adam"),
     Spoken("b/seven.wav", "seven", "en-us+m5"),
     Spoken("eight_rotated.mp4", "eight", "en-gb-x-rp+f2", 16_000, write_rotated_film),
-    Spoken("nine_variable_rate.mp4", "nine", "en-us+paul", 16_000, write_variable_rate_film),
+    Spoken("nine_variable_rate.mp4", "nine", "en-gb-scotland+m7", 16_000, write_variable_rate_film),
     Spoken("three_truncated.wav", "three", "en-us+john", 8_000, write_truncated_sound),
     Spoken("one_truncated.mp4", "one", "en-gb-x-rp+f3", 16_000, write_truncated_film),
 )

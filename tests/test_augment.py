@@ -5,7 +5,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from avpipe.augment import Augmentation, Gain, HorizontalFlip, RandomCrop, SpecAugment, item_generator, random_start
+from avpipe.augment import (
+    Augmentation,
+    Gain,
+    HorizontalFlip,
+    RandomCrop,
+    RandomPlacement,
+    SpecAugment,
+    item_generator,
+    random_start,
+)
 from avpipe.media import Clip, Coverage
 
 
@@ -28,6 +37,28 @@ def test_gain_stays_within_its_range_and_keeps_the_type():
         gains_db.append(20 * np.log10(changed[0, 0]))
     assert -10.0 <= min(gains_db) < -8.0
     assert 4.0 < max(gains_db) <= 6.0
+
+
+def test_a_short_recording_is_placed_anywhere_in_its_window_over_quiet_noise():
+    word = np.full((1, 2000), 0.5, np.float32)
+    begins, lengths = [], []
+    for index in range(200):
+        waveform = RandomPlacement(1.0, -90.0, -40.0)(clip_of(word), item_generator(0, 0, index)).waveform
+        heard = np.flatnonzero(waveform[0] > 0.25)
+        assert len(heard) == 2000
+        assert np.diff(heard).max() == 1
+        begins.append(heard[0])
+        lengths.append(waveform.shape[1])
+        around = np.delete(waveform[0], heard)
+        assert around.std() < 0.0105 if len(around) else True
+    assert min(begins) < 200
+    assert 5800 < max(begins) <= 6000
+    assert max(lengths) <= 8000
+
+
+def test_a_recording_longer_than_its_window_keeps_its_length():
+    waveform = np.zeros((1, 9000), np.float32)
+    assert RandomPlacement(1.0, -90.0, -40.0)(clip_of(waveform), item_generator(0, 0, 0)).waveform.shape == (1, 9000)
 
 
 def test_a_crop_is_one_place_for_all_frames():

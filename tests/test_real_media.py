@@ -42,7 +42,7 @@ def test_opus_files_that_libsndfile_refuses_are_read_whole(corpora):
     names = ["001 - Dog bark", "002 - Rain"]
     paths = [path for name in names for path in sorted((corpora / "esc10" / name).iterdir())[:8]]
 
-    class Statuses(list):
+    class Statuses(list[tuple[str, float]]):
         def add(self, prediction):
             self.append((prediction.status, prediction.coverage.lost_sec))
 

@@ -48,8 +48,8 @@ class Prediction:
 
     path: str
     status: str
-    """``ok``; ``partial``: some of what was asked for was lost; ``abstained``: nothing in it can be judged; ``error``: it
-    cannot be read."""
+    """``ok``; ``partial``: some of it was lost; ``abstained``: nothing in it can be judged; ``error``: it cannot be
+    read."""
     reason: str = ""
     """What was lost, and why a bundle that is not among ``tasks`` could not answer."""
     coverage: Coverage | None = None

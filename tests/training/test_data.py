@@ -1,0 +1,111 @@
+"""Training batches: every item once an epoch, drawn from its own seed, on any number of workers."""
+
+import numpy as np
+import pytest
+import torch
+
+from avpipe.augment import Augmentation, Gain, SpecAugment
+from avpipe.corpora import Example
+from avpipe.errors import RunStopped
+from avpipe.features import LogMel, Preprocessor
+from avpipe.media import write_audio
+from avpipe.objectives import Classification
+from avpipe.training import AVDataModule
+from avpipe.training.data import EpochSampler, measure
+from tests.synthetic import noise, write_text_named_wav
+
+PREPROCESSOR = Preprocessor(0.5, 0.25, LogMel(16000, 512, 160, 40))
+OBJECTIVE = Classification(["even", "odd"], [6, 5])
+AUGMENTATION = Augmentation([Gain(-6.0, 6.0)], [SpecAugment(1, 8, 1, 0.2)])
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("media")
+    examples = []
+    for index in range(11):
+        path = folder / f"{index:02}.wav"
+        write_audio(path, noise(0.3 + 0.1 * index, seed=index), 16000)
+        examples.append(Example(path, ("even", "odd")[index % 2]))
+    return measure(examples)[0]
+
+
+def batches(recordings, workers, epoch=0, seed=0):
+    data = AVDataModule(recordings, recordings, PREPROCESSOR, AUGMENTATION, OBJECTIVE, 4, workers, seed)
+    loader = data.train_dataloader()
+    assert isinstance(loader.sampler, EpochSampler)
+    loader.sampler.set_epoch(epoch)
+    return list(loader)
+
+
+def test_an_epoch_repeats_exactly_on_any_number_of_workers(recordings):
+    expected = batches(recordings, 0)
+    for workers in (0, 1, 2):
+        for one, other in zip(expected, batches(recordings, workers), strict=True):
+            assert one.examples == other.examples
+            assert torch.equal(one.features["audio"], other.features["audio"])
+            assert torch.equal(one.targets, other.targets)
+
+
+def test_epochs_and_seeds_differ(recordings):
+    first = batches(recordings, 0)[0].features["audio"]
+    assert not torch.equal(first, batches(recordings, 0, epoch=1)[0].features["audio"])
+    assert not torch.equal(first, batches(recordings, 0, seed=1)[0].features["audio"])
+
+
+def test_the_sampler_visits_every_item_once_an_epoch():
+    sampler = EpochSampler(7, seed=3)
+    sampler.set_epoch(5)
+    places = list(sampler)
+    assert sorted(place % 7 for place in places) == list(range(7))
+    assert {place // 7 for place in places} == {5}
+    assert places != sorted(places)
+
+
+def test_batches_have_one_shape_and_true_targets(recordings):
+    for batch in batches(recordings, 0):
+        assert batch.features["audio"].shape == (4, 1, 40, 51)
+        assert batch.targets.tolist() == [example % 2 for example in batch.examples]
+        assert batch.lengths["audio"].max() <= 51
+
+
+def test_validation_has_every_window_with_its_true_seconds(recordings):
+    data = AVDataModule(recordings, recordings, PREPROCESSOR, AUGMENTATION, OBJECTIVE, 4, 0, 0)
+    seconds: dict[int, list[float]] = {}
+    for batch in data.val_dataloader():
+        for example, length in zip(batch.examples, batch.seconds, strict=True):
+            seconds.setdefault(example, []).append(length)
+    assert seconds[0] == pytest.approx([0.3])
+    assert seconds[10] == pytest.approx([0.5, 0.5, 0.5, 0.5, 0.3])
+
+
+def test_a_file_that_cannot_be_read_is_told_and_left_out(tmp_path, recordings):
+    broken = Example(write_text_named_wav(tmp_path / "text.wav"), "odd")
+    readable, lines = measure([recordings[0].example, broken])
+    assert readable == [recordings[0]]
+    assert "text.wav" in lines[0]
+
+
+def test_a_file_that_vanishes_is_warned_of_and_its_batch_goes_on(tmp_path):
+    examples = []
+    for index in range(4):
+        write_audio(tmp_path / f"{index}.wav", noise(0.5, seed=index), 16000)
+        examples.append(Example(tmp_path / f"{index}.wav", "odd"))
+    found, _ = measure(examples)
+    (tmp_path / "2.wav").unlink()
+    with pytest.warns(UserWarning, match=r"2\.wav"):
+        (batch,) = batches(found, 0)
+    assert sorted(batch.examples) == [0, 1, 3]
+    for path in tmp_path.iterdir():
+        path.unlink()
+    with pytest.warns(UserWarning, match="left out"), pytest.raises(RunStopped, match="none of its files"):
+        batches(found, 0)
+
+
+def test_a_stretch_of_a_file_is_read_from_its_own_start(tmp_path):
+    waveform = np.concatenate([np.zeros((1, 16000), np.float32), noise(1.0)], axis=1)
+    write_audio(tmp_path / "x.wav", waveform, 16000)
+    found, _ = measure([Example(tmp_path / "x.wav", "odd", 1.0, 1.25)])
+    (batch,) = batches(found, 0)
+    assert batch.lengths["audio"].tolist() == [26]
+    assert batch.features["audio"][0, :, :, 5:20].mean() > -15.0
