@@ -12,7 +12,9 @@ logs/ and checkpoints/. The same command again goes on where it was stopped.
   split.by      auto (official, else group), official, group, random
   data          data.batch_size, data.workers
   optim         optim.lr, optim.weight_decay, optim.warm_up_fraction
-  augment       mel, frames, none
+  augment       mel, words, frames, none
+  ema_decay     of the running mean of weights that is validated and kept; 0: none
+  select        epoch that becomes the bundle: last or best
   --config-dir  a folder of your own YAML files, laid out as conf/ is
 
 example: avpipe train task=sound_event corpus=folders corpus.root=~/sounds trainer.max_epochs=20

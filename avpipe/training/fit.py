@@ -18,7 +18,7 @@ from avpipe.bundle import Origin, save_bundle
 from avpipe.config import Spec, instantiate, target_of
 from avpipe.corpora import Corpus, Split, make_split
 from avpipe.device import choose_device, worker_count
-from avpipe.errors import AvpipeError
+from avpipe.errors import ArgumentError, AvpipeError
 from avpipe.files import write_text
 from avpipe.objectives import Objective
 from avpipe.training.data import AVDataModule, Recording, measure
@@ -50,6 +50,8 @@ def train(config: Mapping[str, Any]) -> TrainedRun:
         AvpipeError: of any kind below this floor, one line.
     """
     device = choose_device(config["device"]["name"])
+    if config["select"] not in ("last", "best"):
+        raise ArgumentError(f"select={config['select']}", "no such choice", "choose from: last, best")
     _quiet()
     seed_everything(config["seed"], workers=True, verbose=False)
     corpus: Corpus = instantiate(config["corpus"])
@@ -74,8 +76,8 @@ def train(config: Mapping[str, Any]) -> TrainedRun:
     )
     targets = [recording.example.target for recording in val_part]
     learner = Learner(instantiate(specs["network"]), objective, instantiate(config["optim"]), targets)
-    best = _fit(config, device, run.folder, learner, data)
-    learner.load_state_dict(torch.load(best, map_location="cpu", weights_only=True)["state_dict"])
+    chosen = _fit(config, device, run.folder, learner, data)
+    learner.load_state_dict(torch.load(chosen, map_location="cpu", weights_only=True)["state_dict"])
     save_bundle(run.bundle, specs, learner.network.cpu(), objective.cpu(), _origin(config, run))
     return run
 
@@ -110,29 +112,29 @@ def _specs(config: Mapping[str, Any], targets: Sequence[Any]) -> dict[str, Spec]
 
 
 def _fit(config: Mapping[str, Any], device: torch.device, folder: Path, learner: Learner, data: AVDataModule) -> Path:
-    """Run Lightning's loop from the last checkpoint, if there is one; returns the best checkpoint."""
-    metric = learner.objective.best_metric
-    keep = ModelCheckpoint(
-        folder / "checkpoints", f"best-{{epoch}}-{{val/{metric}:.4f}}", f"val/{metric}", mode="max", save_last=True,
-        auto_insert_metric_name=False,
-    )  # fmt: skip
+    """Run Lightning's loop from the last checkpoint, if there is one; returns the chosen checkpoint."""
+    metric = f"val/{learner.objective.best_metric}"
+    checkpoints = folder / "checkpoints"
+    # Two of them, as Lightning's own "last" is only written where there is a new best.
+    best = ModelCheckpoint(checkpoints, "best", metric, mode="max", enable_version_counter=False)
+    last = ModelCheckpoint(checkpoints, "last", enable_version_counter=False)
     trainer: Trainer = instantiate(
         config["trainer"],
         accelerator="gpu" if device.type == "cuda" else device.type,
         precision=config["device"]["precision"],
         default_root_dir=str(folder),
         logger=CSVLogger(folder, "logs"),
-        callbacks=[WeightAveraging(avg_fn=warmed_up_average(config["ema_decay"])), keep, progress()],
+        callbacks=[WeightAveraging(avg_fn=warmed_up_average(config["ema_decay"])), best, last, progress()],
         log_every_n_steps=10,
         num_sanity_val_steps=0,
         enable_model_summary=False,
         enable_progress_bar=on_terminal(),
     )
-    last = folder / "checkpoints" / "last.ckpt"
-    trainer.fit(learner, data, ckpt_path=last if last.is_file() else None)
+    begun = checkpoints / "last.ckpt"
+    trainer.fit(learner, data, ckpt_path=begun if begun.is_file() else None)
     if trainer.interrupted:
         raise KeyboardInterrupt
-    return Path(keep.best_model_path)
+    return checkpoints / f"{config['select']}.ckpt"
 
 
 def _origin(config: Mapping[str, Any], run: TrainedRun) -> Origin:

@@ -90,7 +90,7 @@ def test_train_writes_what_it_promises(trained, corpus):
     assert metrics["task"] == "sound_event"
     assert metrics["corpus"] == "folders"
     assert set(metrics["metrics"]) == {"accuracy", "uar", "f1", "ece"}
-    for name in ("bundle/bundle.json", "checkpoints/last.ckpt", "split.csv", "confusion.csv", "unreadable.txt"):
+    for name in ("bundle/bundle.json", "checkpoints/last.ckpt", "checkpoints/best.ckpt", "split.csv", "confusion.csv", "unreadable.txt"):
         assert (run_dir / name).is_file(), name
     assert "broken.wav" in (run_dir / "unreadable.txt").read_text()
     assert str(run_dir / "bundle") in said.replace("\n", "")
@@ -125,7 +125,8 @@ def test_a_stopped_training_goes_on_from_its_last_epoch(corpus, trained, tmp_pat
         "genuine = m.ModelCheckpoint.on_train_epoch_end\n"
         "def stop(self, *a):\n"
         "    genuine(self, *a)\n"
-        "    os._exit(9)\n"
+        "    if self.filename == 'last':\n"
+        "        os._exit(9)\n"
         "m.ModelCheckpoint.on_train_epoch_end = stop\n"
         "import runpy\n"
         "sys.argv[0] = 'avpipe train'\n"
