@@ -10,7 +10,7 @@ from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from avpipe.errors import ArgumentError, AvpipeError
 
@@ -144,7 +144,8 @@ def plain(config: DictConfig) -> dict[str, Any]:
     try:
         container = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
-        raise ArgumentError(error.full_key or "arguments", _first_line(error), "give it a value") from error
+        reason = "is missing" if isinstance(error, MissingMandatoryValue) else _first_line(error)
+        raise ArgumentError(error.full_key or "arguments", reason, "give it a value") from error
     assert isinstance(container, dict)
     return {str(key): value for key, value in container.items()}
 

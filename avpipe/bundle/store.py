@@ -47,9 +47,9 @@ def find_bundle(name: str) -> Path:
         ArgumentError: if there is neither folder nor name.
     """
     for folder in (Path(name), _SHIPPED / name):
-        if (folder / MANIFEST).is_file():
+        if name and (folder / MANIFEST).is_file():
             return folder
-    if Path(name).exists():
+    if name and Path(name).exists():
         raise BundleError(name, f"holds no {MANIFEST}", "name the folder 'bundle' of a finished training run")
     choices = ", ".join(shipped_bundles())
     raise ArgumentError(f"bundle={name}", "no such bundle", f"name a bundle's folder, or one of: {choices}")

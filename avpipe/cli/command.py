@@ -1,6 +1,7 @@
 """What all commands share: arguments in, one configuration; errors out, one line and an exit status."""
 
 import errno
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import Any
 
 from avpipe.config import compose, plain, quote_path
 from avpipe.errors import ArgumentError, AvpipeError
+
+_OVERRIDE = re.compile(r"[+~]{0,2}[A-Za-z_][\w.@/-]*=")
 
 Body = Callable[[Mapping[str, Any]], int]
 
@@ -32,8 +35,7 @@ def run(name: str, body: Body, positional: Sequence[str] = ()) -> int:
         return _refuse("stopped; the same command goes on", 130)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            place = error.filename or "output"
-            return _refuse(f"{place}: the disk is full; make room and run the same command again", 1)
+            return _refuse("output: its disk is full; make room and run the same command again", 1)
         if error.filename is None:
             raise
         return _refuse(f"{error.filename}: {error.strerror}", 1)
@@ -56,10 +58,12 @@ def parse(arguments: Sequence[str], positional: Sequence[str]) -> tuple[list[str
     for argument in rest:
         if argument == "--config-dir":
             config_dirs.append(Path(next(rest, "")))
-        elif "=" in argument and not Path(argument).exists():
+        elif _OVERRIDE.match(argument) and not Path(argument).exists():
             overrides.append(quote_path(argument))
         elif argument.startswith("-"):
-            raise ArgumentError(argument, "no such option", "the options are --help and --config-dir DIR")
+            raise ArgumentError(
+                argument, "no such option", "the options are --help and --config-dir DIR; a file is ./-name"
+            )
         elif (key := next(keys, None)) is not None:
             overrides.append(quote_path(f"{key}={argument}"))
         else:

@@ -30,7 +30,7 @@ def main(config: Mapping[str, Any]) -> int:
     for group, options in found.items():
         for name, told in options.items():
             table.add_row(group, name, told)
-    Console().print(table)
+    Console(markup=False, emoji=False).print(table)
     return 0
 
 

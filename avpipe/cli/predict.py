@@ -5,7 +5,8 @@ usage: avpipe predict bundle=BUNDLE [input=]PATH [output=]DIR [key=value ...]
 Writes predictions.jsonl, predictions.csv and summary.json into DIR, and keeps a journal there: the same command again
 answers only what is missing or has changed.
 
-  bundle       a folder, the name of one that ships (avpipe list), or several: bundle=[emotion,digits], one decode
+  bundle       a folder, the name of one that ships (avpipe list; left out: digits), or several from one decode:
+               bundle=[run/bundle,digits]
   input        a media file, a .txt list of paths (one a line), or a folder
   output       a folder
   format       [jsonl,csv]
@@ -27,6 +28,7 @@ import avpipe
 from avpipe.bundle import find_bundle, load_bundle
 from avpipe.cli.command import run
 from avpipe.device import choose_device, worker_count
+from avpipe.errors import ArgumentError
 from avpipe.files import write_text
 from avpipe.inference import Predictor
 from avpipe.inference.formats import writers
@@ -37,13 +39,15 @@ from avpipe.inference.summary import print_summary, summarise
 
 
 def main(config: Mapping[str, Any]) -> int:
-    formats = writers(config["format"])
+    formats = writers(config["format"] if isinstance(config["format"], list) else [config["format"]])
     names = config["bundle"] if isinstance(config["bundle"], list) else [config["bundle"]]
     device = choose_device(config["device"]["name"])
     jobs = find_jobs(Path(config["input"]))
     bundles = [load_bundle(find_bundle(name), device) for name in names]
     predictor = Predictor(bundles, config["batch_size"], min(worker_count(config["workers"]), len(jobs) - 1))
     output = Path(config["output"])
+    if output.exists() and not output.is_dir():
+        raise ArgumentError(f"output={output}", "is a file", "name a folder")
     settings = {
         "avpipe_version": avpipe.__version__,
         "bundles": {bundle.name: bundle.digest for bundle in bundles},

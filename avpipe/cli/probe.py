@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from avpipe.cli.command import run
 from avpipe.errors import ArgumentError
@@ -38,7 +38,7 @@ def main(config: Mapping[str, Any]) -> int:
         rows = [{**_plain(info), "path": name} for name, info in found.items()]
         print(json.dumps(rows, indent=2, ensure_ascii=False, default=str))
     else:
-        Console().print(_table(found))
+        Console(markup=False, emoji=False).print(_table(found))
     return 1 if any(isinstance(info, MediaError) for info in found.values()) else 0
 
 
@@ -47,7 +47,7 @@ def _plain(info: MediaInfo | MediaError) -> dict[str, Any]:
 
 
 def _table(found: Mapping[str, MediaInfo | MediaError]) -> Table:
-    table = Table("path", "format", "seconds", "sound", "picture", "damage")
+    table = Table(Column("path", overflow="fold"), "format", "seconds", "sound", "picture", "damage")
     for name, info in found.items():
         if isinstance(info, MediaError):
             table.add_row(name, "-", "-", "-", "-", f"{info.reason}")

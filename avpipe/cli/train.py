@@ -6,7 +6,7 @@ usage: avpipe train task=TASK corpus=CORPUS corpus.root=DIR [run_dir=DIR] [devic
 Writes run_dir/bundle (for predict and evaluate), metrics.json (scores on the test part), split.csv, confusion.csv,
 logs/ and checkpoints/. The same command again goes on where it was stopped.
 
-  task          emotion, digits, speaker_id, sound_event, action, or a YAML of yours (avpipe list)
+  task          emotion, digits (where it is left out), speaker_id, sound_event, action, or a YAML of yours
   corpus        folders (class folders), manifest (CSV or JSONL), or a corpus by name (avpipe list)
   corpus.root   its folder; where it is left out, $AVPIPE_CORPORA/<corpus>
   split.by      auto (official, else group), official, group, random

@@ -54,6 +54,8 @@ class Predictor:
     """
 
     def __init__(self, bundles: Sequence[Bundle], batch_size: int = 16, workers: int = 0) -> None:
+        if batch_size < 1:
+            raise ArgumentError(f"batch_size={batch_size}", "must be at least 1")
         names = [bundle.name for bundle in bundles]
         for name in names:
             if names.count(name) > 1:

@@ -52,6 +52,6 @@ def print_scores(output: Path) -> None:
     table.add_row("examples", str(content["num_examples"]))
     for name, value in content["metrics"].items():
         table.add_row(name, f"{value:.4f}")
-    console = Console()
+    console = Console(markup=False, emoji=False)
     console.print(table)
     console.print(f"scores: {output}", soft_wrap=True, highlight=False)

@@ -37,7 +37,7 @@ def print_summary(totals: Mapping[str, Any], num_kept: int, output: Path) -> Non
         num_kept: files whose answers stood in the journal already.
         output: folder of the answers.
     """
-    console = Console()
+    console = Console(markup=False, emoji=False)
     table = Table("task", "label", "files")
     for task, counts in totals["labels"].items():
         for label, count in counts.items():

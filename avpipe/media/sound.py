@@ -258,20 +258,27 @@ class AvSoundReader:
         Frames hold some 20 ms; joined by FFmpeg and converted once a run, they cost a third of converting each.
         """
         own_rate, ticks = self.rate, self._ticks_per_sample
-        fifo, form, place, full = AudioFifo(), None, 0, 0
+        fifo, channels, place, full = AudioFifo(), 0, 0, 0
         expected: int | None = None
         next_pts: int | None = None
         for frame in chain.from_iterable(chain((self._ahead,), self._batches)):
-            pts, samples = frame.pts, frame.samples
+            pts, samples, rate, its_channels = frame.pts, frame.samples, frame.sample_rate, frame.layout.nb_channels
             here = expected if pts == next_pts and expected is not None else self._place_of(pts, expected)
-            its_form = frame.format.name, frame.layout.nb_channels, frame.sample_rate
-            if here != expected or here >= full or its_form != form:
+            frame.pts = None  # the queue would insist on timestamps without jitter
+            # The queue refuses another rate or sample format, but not other channels.
+            follows = here == expected and here < full and its_channels == channels
+            if follows:
+                try:
+                    fifo.write(frame)
+                except ValueError:
+                    follows = False
+            if not follows:
                 if (run := fifo.read()) is not None:
                     yield place, run
-                fifo, form, place, full = AudioFifo(), its_form, here, max(here, self._start) + self._wanted
-            frame.pts = None  # the queue would insist on timestamps without jitter
-            fifo.write(frame)
-            expected = here + (samples if its_form[2] == own_rate else round(samples * own_rate / its_form[2]))
+                fifo, channels, place = AudioFifo(), its_channels, here
+                full = max(here, self._start) + self._wanted
+                fifo.write(frame)
+            expected = here + (samples if rate == own_rate else round(samples * own_rate / rate))
             next_pts = pts + samples * ticks if pts is not None and ticks else None
         if (run := fifo.read()) is not None:
             yield place, run

@@ -50,6 +50,7 @@ def train(config: Mapping[str, Any]) -> TrainedRun:
         AvpipeError: of any kind below this floor, one line.
     """
     device = choose_device(config["device"]["name"])
+    _check_values(config)
     if config["select"] not in ("last", "best"):
         raise ArgumentError(f"select={config['select']}", "no such choice", "choose from: last, best")
     _quiet()
@@ -80,6 +81,15 @@ def train(config: Mapping[str, Any]) -> TrainedRun:
     learner.load_state_dict(torch.load(chosen, map_location="cpu", weights_only=True)["state_dict"])
     save_bundle(run.bundle, specs, learner.network.cpu(), objective.cpu(), _origin(config, run))
     return run
+
+
+def _check_values(config: Mapping[str, Any]) -> None:
+    """Refuse what would only fail, or do nothing, once the run has begun."""
+    for group, key, least in (("data", "batch_size", 1), ("trainer", "max_epochs", 1), ("optim", "lr", 1e-12)):
+        if config[group][key] < least:
+            reason = "must be positive" if least < 1 else f"must be at least {least}"
+            raise ArgumentError(f"{group}.{key}={config[group][key]}", reason)
+    worker_count(config["data"]["workers"])
 
 
 def _quiet() -> None:
@@ -131,9 +141,10 @@ def _fit(config: Mapping[str, Any], device: torch.device, folder: Path, learner:
         enable_progress_bar=on_terminal(),
     )
     begun = checkpoints / "last.ckpt"
-    trainer.fit(learner, data, ckpt_path=begun if begun.is_file() else None)
-    if trainer.interrupted:
-        raise KeyboardInterrupt
+    try:
+        trainer.fit(learner, data, ckpt_path=begun if begun.is_file() else None)
+    except SystemExit as error:  # what Lightning makes of Ctrl-C
+        raise KeyboardInterrupt from error
     return checkpoints / f"{config['select']}.ckpt"
 
 

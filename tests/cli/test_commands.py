@@ -189,7 +189,7 @@ def test_a_bad_file_is_a_row_and_exit_status_1(bundle, media, elsewhere):
 
 
 def test_formats_are_chosen(bundle, media, elsewhere):
-    avpipe("predict", f"bundle={bundle}", media, "answers", "format=[csv]", "workers=0")
+    avpipe("predict", f"bundle={bundle}", media, "answers", "format=csv", "workers=0")
     assert sorted(path.name for path in (elsewhere / "answers").glob("predictions*")) == ["predictions.csv"]
 
 
@@ -249,6 +249,13 @@ def test_help_tells_every_command_and_its_keys():
         (["predict", "bundle={bundle}", "{media}"], ["output"]),
         (["predict", "bundle={bundle}", "{media}", "{output}", "format=[xml]"], ["format=xml", "jsonl, csv"]),
         (["predict", "bundle={bundle}", "{media}", "{output}", "workers=-1"], ["workers=-1"]),
+        (["predict", "bundle={bundle}", "{media}", "{output}", "batch_size=0"], ["batch_size=0", "at least 1"]),
+        (["predict", "bundle={bundle}", "{media}", "{media}/a/x.wav"], ["is a file"]),
+        (["predict", "bundle=", "{media}", "{output}"], ["bundle=", "digits"]),
+        (["train", "data.batch_size=0"], ["data.batch_size=0", "at least 1"]),
+        (["train", "trainer.max_epochs=0"], ["trainer.max_epochs=0", "at least 1"]),
+        (["train", "optim.lr=-1"], ["optim.lr=-1", "positive"]),
+        (["train", "data.workers=x"], ["workers=x"]),
         (["predict", "bundle={empty}", "{media}", "{output}"], ["{empty}", "bundle.json"]),
         (["predict", "bundle=[{bundle},{bundle}]", "{media}", "{output}"], ["two bundles of one name"]),
         (["evaluate", "bundle={bundle}", "corpus=folders", "corpus.root={corpus}", "split=nonsense"], ["train, val"]),
