@@ -232,7 +232,7 @@ def _warnings(
 
 
 def _and_others(names: Sequence[str]) -> str:
-    return f" (nor {len(names) - 1} more)" if len(names) > 1 else ""
+    return f" (and {len(names) - 1} more)" if len(names) > 1 else ""
 
 
 def _label(example: Example) -> str:
