@@ -34,7 +34,7 @@ samples: $(STAMP) ## make data/samples anew (needs espeak-ng)
 	@$(BIN)/python scripts/make_samples.py
 
 bundles: $(STAMP) ## train the shipped bundles anew (needs AVPIPE_CORPORA)
-	@$(BIN)/avpipe train task=digits corpus=fsdd trainer.max_epochs=16 run_dir=runs/digits
+	@$(BIN)/avpipe train task=digits corpus=fsdd trainer.max_epochs=16 select=best run_dir=runs/digits
 	@rm -rf avpipe/bundles/digits && cp -r runs/digits/bundle avpipe/bundles/digits
 
 wheel: $(STAMP) ## build dist/avpipe-*.whl
