@@ -51,8 +51,6 @@ def train(config: Mapping[str, Any]) -> TrainedRun:
     """
     device = choose_device(config["device"]["name"])
     _check_values(config)
-    if config["select"] not in ("last", "best"):
-        raise ArgumentError(f"select={config['select']}", "no such choice", "choose from: last, best")
     _quiet()
     seed_everything(config["seed"], workers=True, verbose=False)
     corpus: Corpus = instantiate(config["corpus"])
@@ -90,6 +88,8 @@ def _check_values(config: Mapping[str, Any]) -> None:
             reason = "must be positive" if least < 1 else f"must be at least {least}"
             raise ArgumentError(f"{group}.{key}={config[group][key]}", reason)
     worker_count(config["data"]["workers"])
+    if config["select"] not in ("last", "best"):
+        raise ArgumentError(f"select={config['select']}", "no such choice", "choose from: last, best")
 
 
 def _quiet() -> None:
