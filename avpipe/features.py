@@ -204,13 +204,30 @@ class Preprocessor(nn.Module):
 
     def forward(self, clip: Clip) -> Features:
         """The features of the senses that the clip has; a sense that it lacks is absent."""
-        features: Features = {}
+        return self.from_tensors(*self.tensors(clip))
+
+    def tensors(self, clip: Clip) -> tuple[Tensor | None, Tensor | None]:
+        """The clip's waveform and frames, of the senses that are made features of."""
+        waveform = frames = None
         if self.audio is not None and clip.waveform is not None and clip.waveform.shape[1]:
             if clip.sample_rate != self.audio.sample_rate:
                 raise ValueError(f"a clip of {clip.sample_rate} Hz for features of {self.audio.sample_rate} Hz")
-            features["audio"] = self.audio(torch.from_numpy(clip.waveform))
+            waveform = torch.from_numpy(clip.waveform)
         if self.video is not None and clip.frames is not None and len(clip.frames):
-            features["video"] = self.video(torch.from_numpy(clip.frames))
+            frames = torch.from_numpy(clip.frames)
+        return waveform, frames
+
+    def from_tensors(self, waveform: Tensor | None, frames: Tensor | None) -> Features:
+        """The features of what :meth:`tensors` returned, on any device.
+
+        Shape:
+            waveform: (channels, samples). frames: (T, H, W, 3), uint8.
+        """
+        features: Features = {}
+        if self.audio is not None and waveform is not None:
+            features["audio"] = self.audio(waveform)
+        if self.video is not None and frames is not None:
+            features["video"] = self.video(frames)
         return features
 
 
@@ -231,8 +248,8 @@ def collate(items: Sequence[Features], window_steps: dict[str, int]) -> tuple[Fe
         axis = TIME_AXIS[sense]
         shape = list(example.shape)
         shape[axis] = steps
-        batch[sense] = torch.zeros(len(items), *shape)
-        lengths[sense] = torch.zeros(len(items), dtype=torch.long)
+        batch[sense] = example.new_zeros(len(items), *shape)
+        lengths[sense] = torch.zeros(len(items), dtype=torch.long, device=example.device)
         for row, item in enumerate(items):
             if sense in item:
                 steps_here = min(item[sense].shape[axis], steps)

@@ -33,3 +33,10 @@ def sha256_of(path: Path) -> str:
     """The SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def cache_folder() -> Path:
+    """Where avpipe remembers what can be found out anew: ``$XDG_CACHE_HOME/avpipe``, or else ``~/.cache/avpipe``."""
+    parent = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    # The specification of XDG has relative paths ignored.
+    return (parent if parent.is_absolute() else Path(os.path.expanduser("~/.cache"))) / "avpipe"

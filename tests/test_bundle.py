@@ -10,8 +10,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from avpipe.bundle import BundleError, find_bundle, load_bundle, read_origin, record_metrics
+from avpipe.bundle import BundleError, find_bundle, load_bundle, read_origin, record_metrics, save_bundle
 from avpipe.bundle.trust import check_spec
+from avpipe.config import instantiate
 from avpipe.errors import ArgumentError
 from avpipe.features import collate
 from tests.tiny import AUDIO, VIDEO, save_tiny_bundle, specs_of
@@ -43,6 +44,39 @@ def test_a_loaded_bundle_answers_as_the_saved_one(tmp_path, kind):
     shape = (1, 40, 80) if sense == "audio" else (3, 4, 32, 32)
     batch, lengths = collate([{sense: torch.randn(shape, generator=torch.Generator().manual_seed(1))}], steps)
     assert torch.equal(bundle.network(batch, lengths).value, again.network(batch, lengths).value)
+
+
+def ensemble_specs():
+    specs = specs_of(AUDIO)
+    network = {
+        "_target_": "avpipe.networks.Ensemble",
+        "members": [specs["network"], specs["network"]],
+        "temperatures": [0.5, 2.0],
+    }
+    return {**specs, "network": network}
+
+
+def test_an_ensemble_answers_as_the_saved_one(tmp_path, folder):
+    specs = ensemble_specs()
+    torch.manual_seed(3)
+    network, objective = instantiate(specs["network"]).eval(), instantiate(specs["objective"])
+    save_bundle(tmp_path / "both", specs, network, objective, read_origin(folder))
+    loaded = load_bundle(tmp_path / "both").network
+    assert loaded.temperatures == (0.5, 2.0)
+    features, lengths = {"audio": torch.randn(2, 1, 40, 101)}, {"audio": torch.tensor([101, 60])}
+    with torch.inference_mode():
+        assert torch.equal(loaded(features, lengths).value, network(features, lengths).value)
+        members = [member(features, lengths).value for member in loaded.get_submodule("members").children()]
+    assert not torch.equal(*members)
+
+
+def test_an_ensemble_of_other_labels_is_refused(tmp_path, folder):
+    specs = ensemble_specs()
+    specs["objective"] = {**specs["objective"], "labels": ["high", "low"], "class_counts": [1, 1]}
+    network, objective = instantiate(specs["network"]), instantiate(specs["objective"])
+    save_bundle(tmp_path / "both", specs, network, objective, read_origin(folder))
+    with pytest.raises(BundleError, match="3 outputs for 2 labels"):
+        load_bundle(tmp_path / "both")
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "golden.safetensors", "card.md", "bundle.json"])

@@ -107,7 +107,9 @@ def test_every_task_composes_and_builds(task):
     assert config["task"]["name"] == task
 
 
-@pytest.mark.parametrize("group", ["encoder", "fusion", "pooling", "augment", "preprocess", "device", "trainer"])
+@pytest.mark.parametrize(
+    "group", ["encoder", "fusion", "pooling", "augment", "preprocess", "device", "trainer", "optim", "schedule"]
+)
 def test_every_option_composes(group):
     for path in (conf_dir() / group).glob("*.yaml"):
         assert plain(compose("train", [f"{group}={path.stem}"]))

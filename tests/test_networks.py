@@ -4,13 +4,16 @@ from functools import partial
 
 import pytest
 import torch
+from torch import nn
 
 from avpipe.networks import (
     Concatenation,
+    Ensemble,
     FrameEncoder2d,
     Identity,
     MeanPooling,
     Network,
+    Output,
     ResidualEncoder2d,
     ResidualEncoder3d,
     StatisticsPooling,
@@ -105,3 +108,59 @@ def test_two_senses_are_fused_and_one_may_be_missing():
 def test_identity_refuses_two_senses():
     with pytest.raises(ValueError, match="one sense"):
         Identity({"audio": 3, "video": 4})
+
+
+class Saying(nn.Module):
+    """A member that says the same logits for every item."""
+
+    def __init__(self, logits, embedding=None):
+        super().__init__()
+        self.logits = torch.tensor(logits)
+        self.embedding = None if embedding is None else torch.tensor(embedding)
+        self.num_outputs = len(logits)
+
+    def forward(self, features, lengths):
+        count = len(lengths["audio"])
+        embedding = None if self.embedding is None else self.embedding.expand(count, -1)
+        return Output(self.logits.expand(count, -1), embedding=embedding)
+
+
+LENGTHS = {"audio": torch.tensor([1, 1])}
+
+
+def test_an_ensemble_says_the_mean_of_its_members_probabilities():
+    torch.manual_seed(0)
+    members = [Network({"audio": ResidualEncoder2d((4, 8))}, MeanPooling, Identity, num_outputs=3) for _ in range(3)]
+    ensemble = Ensemble(members, [0.5, 1.0, 2.0]).eval()
+    features, lengths = {"audio": torch.randn(2, 1, 40, 20)}, {"audio": torch.tensor([20, 9])}
+    said = ensemble(features, lengths)
+    outputs = [member(features, lengths) for member in members]
+    mean = sum((output.value / each).softmax(1) for output, each in zip(outputs, [0.5, 1.0, 2.0], strict=True)) / 3
+    torch.testing.assert_close(said.value.exp(), mean)
+    torch.testing.assert_close(said.value.softmax(1), mean)
+    assert torch.equal(said.embedding, torch.cat([output.embedding for output in outputs], dim=1))
+    assert ensemble.num_outputs == members[0].num_outputs == 3
+    torch.testing.assert_close(Ensemble(members).eval()(features, lengths).value.exp().sum(1), torch.ones(2))
+
+
+def test_an_ensemble_of_the_very_sure_stays_finite():
+    said = Ensemble([Saying([2000.0, 0.0, -2000.0]), Saying([0.0, 2000.0, -2000.0])])({}, LENGTHS)
+    assert said.value[0, :2].exp().tolist() == pytest.approx([0.5, 0.5])
+    assert said.value.isfinite().all()
+    assert said.value[0, 2] < -1000
+
+
+def test_an_ensemble_has_an_embedding_if_every_member_has_one():
+    one, other, none = Saying([0.0, 1.0], [1.0, 2.0]), Saying([0.0, 1.0], [3.0]), Saying([0.0, 1.0])
+    assert Ensemble([one, other])({}, LENGTHS).embedding.tolist() == [[1.0, 2.0, 3.0]] * 2
+    assert Ensemble([one, none])({}, LENGTHS).embedding is None
+
+
+def test_an_ensemble_refuses_what_cannot_answer_as_one():
+    two, three = Saying([0.0, 1.0]), Saying([0.0, 1.0, 2.0])
+    for members in ([], [two], [two, three]):
+        with pytest.raises(ValueError, match="two or more members of one width"):
+            Ensemble(members)
+    for temperatures in ([1.0], [1.0, 0.0], [1.0, -1.0], [1.0, float("nan")]):
+        with pytest.raises(ValueError, match="temperatures must be positive"):
+            Ensemble([two, two], temperatures)

@@ -1,5 +1,7 @@
 """Classification: its loss, its answers, its metrics."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -75,3 +77,32 @@ def test_metrics_are_what_their_names_say():
 def test_unusable_labels_are_refused(arguments):
     with pytest.raises(ValueError, match=r"labels must|class_weights="):
         Classification(**arguments)
+
+
+@pytest.mark.parametrize("options", [{}, {"class_weights": "balanced"}, {"label_smoothing": 0.2}])
+def test_the_loss_of_mixed_items_lies_between_those_of_their_labels(options):
+    logits, target = torch.randn(4, 3, generator=torch.Generator().manual_seed(0)), objective(**options)
+    own, other = batch(0, 1, 2, 0), batch(2, 0, 0, 1)
+
+    def mixed(*weights):
+        changed = replace(own, partner_targets=other.targets, partner_weight=torch.tensor(weights))
+        return target.loss(Output(logits), changed)
+
+    torch.testing.assert_close(mixed(0.0, 0.0, 0.0, 0.0), target.loss(Output(logits), own))
+    torch.testing.assert_close(mixed(1.0, 1.0, 1.0, 1.0), target.loss(Output(logits), other))
+    if "class_weights" not in options:
+        expected = 0.7 * target.loss(Output(logits), own) + 0.3 * target.loss(Output(logits), other)
+        torch.testing.assert_close(mixed(0.3, 0.3, 0.3, 0.3), expected)
+    else:
+        cost, places = -logits.log_softmax(1), torch.arange(4)
+        parts = [(0.7, own.targets), (0.3, other.targets)]
+        above = sum(share * target.class_weight[each] * cost[places, each] for share, each in parts).sum()
+        below = sum(share * target.class_weight[each] for share, each in parts).sum()
+        torch.testing.assert_close(mixed(0.3, 0.3, 0.3, 0.3), above / below)
+
+
+def test_a_batch_takes_its_partners_to_a_device():
+    mixed = replace(batch(0, 1), partner_targets=torch.tensor([1, 0]), partner_weight=torch.tensor([0.5, 0.0]))
+    moved = mixed.to(torch.device("meta"))
+    assert moved.partner_targets.device.type == moved.partner_weight.device.type == "meta"
+    assert batch(0, 1).to(torch.device("cpu")).partner_targets is None

@@ -5,26 +5,25 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from avpipe.bundle.errors import BundleError
 from avpipe.bundle.manifest import GOLDEN
 from avpipe.features import Preprocessor, collate, single_threaded
 from avpipe.media import Clip, Coverage
-from avpipe.networks import Network
 
 FEATURE_TOLERANCE = 1e-4
 OUTPUT_TOLERANCE = 1e-3
 
 
-def write_golden(folder: Path, preprocessor: Preprocessor, network: Network) -> None:
+def write_golden(folder: Path, preprocessor: Preprocessor, network: nn.Module) -> None:
     """Draw an input, run it on the CPU, and write all three: input, features, output."""
     inputs = _draw_inputs(preprocessor)
     outcome = _run(preprocessor, network, inputs, torch.device("cpu"))
     save_file({name: tensor.contiguous() for name, tensor in {**inputs, **outcome}.items()}, folder / GOLDEN)
 
 
-def prove(folder: Path, preprocessor: Preprocessor, network: Network, device: torch.device) -> None:
+def prove(folder: Path, preprocessor: Preprocessor, network: nn.Module, device: torch.device) -> None:
     """Run the stored input again and refuse what differs.
 
     Raises:
@@ -57,7 +56,7 @@ def _draw_inputs(preprocessor: Preprocessor) -> dict[str, Tensor]:
 
 
 def _run(
-    preprocessor: Preprocessor, network: Network, inputs: dict[str, Tensor], device: torch.device
+    preprocessor: Preprocessor, network: nn.Module, inputs: dict[str, Tensor], device: torch.device
 ) -> dict[str, Tensor]:
     waveform, frames = (inputs[name].numpy() if name in inputs else None for name in ("waveform", "frames"))
     rate = preprocessor.clip_format.sample_rate

@@ -94,6 +94,12 @@ def _sha256_of_content(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
 
 
+def _told(split: Mapping[str, Any]) -> str:
+    if "learned_groups" in split:
+        return f"all of {split['learned_corpus']} was learned from, each fold by all networks but one or two"
+    return f"fold {split['fold'] + 1} of cv={split['cv']}" if "cv" in split else f"by {split['by']}"
+
+
 def _card_lines(specs: Mapping[str, Spec], origin: Origin) -> Iterator[str]:
     yield f"# {origin.task}, learned from {origin.corpus}"
     yield ""
@@ -102,12 +108,15 @@ def _card_lines(specs: Mapping[str, Spec], origin: Origin) -> Iterator[str]:
         yield f"Says the {origin.label}, one of {len(labels)}: {', '.join(labels)}."
         yield ""
     yield f"- Made by `{origin.command}` with avpipe {version('avpipe')}, seed {origin.seed}."
-    yield f"- Split by {origin.split['by']}, SHA-256 `{origin.split_sha256}`."
+    yield f"- Split: {_told(origin.split)}; SHA-256 `{origin.split_sha256}`."
     yield f"- Licence of the recordings, which the weights carry: {origin.licence}."
     yield f"- Windows of {specs['preprocessor']['window_sec']} s, every {specs['preprocessor']['hop_sec']} s."
     if origin.metrics:
         yield ""
-        yield "| metric on the test part | value |"
+        scored = (
+            "each network on the fold that it has not seen" if "learned_groups" in origin.split else "the test part"
+        )
+        yield f"| metric on {scored} | value |"
         yield "|---|---|"
         for name, value in origin.metrics.items():
             yield f"| {name} | {value:.4f} |"

@@ -65,8 +65,13 @@ def read_origin(folder: Path) -> Origin:
     return read_manifest(folder).origin
 
 
+def read_specs(folder: Path) -> dict[str, Spec]:
+    """What a bundle is built from, without building it."""
+    return dict(read_manifest(folder).specs)
+
+
 def save_bundle(
-    folder: Path, specs: Mapping[str, Spec], network: Network, objective: Objective, origin: Origin
+    folder: Path, specs: Mapping[str, Spec], network: nn.Module, objective: Objective, origin: Origin
 ) -> None:
     """Write a bundle, whole or not at all; one that stands in the folder is replaced.
 
@@ -136,7 +141,7 @@ def _build(folder: Path, manifest: Manifest) -> tuple[Preprocessor, Network, Obj
     except (KeyError, RuntimeError, TypeError, SafetensorError, ArgumentError) as error:
         reason = str(error).strip().splitlines()[0]
         raise BundleError(folder, f"cannot be built: {reason}", "copy the bundle again") from error
-    outputs, answers = network.head.out_features, objective.num_outputs
+    outputs, answers = network.num_outputs, objective.num_outputs
     if outputs != answers:
         raise BundleError(folder, f"{outputs} outputs for {answers} labels", "copy the bundle again")
     return preprocessor, network, objective

@@ -4,7 +4,7 @@ usage: avpipe evaluate bundle=BUNDLE corpus=CORPUS corpus.root=DIR [split=test] 
 
   bundle       a folder, or the name of one that ships (avpipe list)
   corpus       folders, manifest, or a corpus by name; split as it was for the bundle's training
-  split        train, val or test
+  split        test, val, train, or all: every recording of a corpus that the bundle has not learned from
   output       metrics.json; tables such as confusion.csv are written beside it
   batch_size   windows a batch
   workers      decoding processes, auto or a number
@@ -19,7 +19,7 @@ from typing import Any
 from avpipe.bundle import find_bundle, load_bundle
 from avpipe.cli.command import run
 from avpipe.config import instantiate
-from avpipe.corpora import Corpus, make_split
+from avpipe.corpora import SIDES, Corpus, scored_split
 from avpipe.device import choose_device, worker_count
 from avpipe.errors import ArgumentError
 from avpipe.inference.evaluate import evaluate
@@ -28,18 +28,18 @@ from avpipe.inference.scores import print_scores, write_scores
 
 def main(config: Mapping[str, Any]) -> int:
     part = config["split"]
-    if part not in ("train", "val", "test"):
-        raise ArgumentError(f"split={part}", "no such part", "choose from: train, val, test")
+    if part not in (*SIDES, "all"):
+        raise ArgumentError(f"split={part}", "no such part", f"choose from: {', '.join(SIDES)}, all")
     bundle = load_bundle(find_bundle(config["bundle"]), choose_device(config["device"]["name"]))
     spec = config["corpus"]
     if spec.get("label", "") is None:
         spec = {**spec, "label": bundle.origin.label}
     corpus: Corpus = instantiate(spec)
-    split = make_split(corpus, **bundle.origin.split)
-    examples = getattr(split, part)
+    split = scored_split(corpus, bundle.origin.split, part)
+    examples = getattr(split, "test" if part == "all" else part)
     if not examples:
         raise ArgumentError(f"split={part}", f"the corpus {corpus.name} has no such part", "choose another")
-    scores = evaluate(bundle, examples, config["batch_size"], worker_count(config["workers"]))
+    scores = evaluate(bundle, corpus, examples, config["batch_size"], worker_count(config["workers"]))
     output = Path(config["output"])
     write_scores(output, bundle.origin, split, part, corpus.name, scores)
     print_scores(output)

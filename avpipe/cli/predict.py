@@ -34,8 +34,8 @@ from avpipe.inference import Predictor
 from avpipe.inference.formats import writers
 from avpipe.inference.inputs import find_jobs
 from avpipe.inference.journal import Journal
-from avpipe.inference.progress import counted
 from avpipe.inference.summary import print_summary, summarise
+from avpipe.progress import counted
 
 
 def main(config: Mapping[str, Any]) -> int:
@@ -54,7 +54,7 @@ def main(config: Mapping[str, Any]) -> int:
         "batch_size": config["batch_size"],
     }
     with Journal(output, settings) as journal:
-        summary = predictor.run(counted(journal.pending(jobs), len(jobs)), journal)
+        summary = predictor.run(counted(journal.pending(jobs), len(jobs), "files"), journal)
         for write in formats:
             write(output, journal.records(jobs))
         totals = summarise(journal.records(jobs), settings)

@@ -22,28 +22,64 @@ example: avpipe train task=sound_event corpus=folders corpus.root=~/sounds train
 
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from avpipe.bundle import load_bundle, record_metrics
 from avpipe.cli.command import run
 from avpipe.device import choose_device, worker_count
+from avpipe.inference.answers import write_answers
 from avpipe.inference.evaluate import evaluate
+from avpipe.inference.pooled import ScoredRun, print_pooled, read_pooled, write_pooled
 from avpipe.inference.scores import print_scores, write_scores
-from avpipe.training import train
+from avpipe.training import Job, Plan, locked, make_plan, save_ensemble, train
 
 
 def main(config: Mapping[str, Any]) -> int:
-    trained = train(config)
-    output = trained.folder / "metrics.json"
-    if not output.is_file():
-        part = "test" if trained.split.test else "val"
-        bundle = load_bundle(trained.bundle, choose_device(config["device"]["name"]))
-        scores = evaluate(bundle, getattr(trained.split, part), workers=worker_count(config["data"]["workers"]))
-        record_metrics(trained.bundle, scores.metrics)
-        write_scores(output, bundle.origin, trained.split, part, trained.corpus.name, scores)
-    print_scores(output)
-    print(f"bundle: {trained.bundle}")
+    plan = make_plan(config)
+    with locked(plan.folder):
+        for settings, job in plan.jobs:
+            if not plan.is_single:
+                print(f"{job.folder.name} of {len(plan.jobs)}: {job.split.method}, seed {settings['seed']}", flush=True)
+            train(settings, job)
+            _score(settings, job)
+        if not plan.is_single:
+            _pool(plan, config)
     return 0
+
+
+def _score(config: Mapping[str, Any], job: Job) -> None:
+    """Score a trained network once, with its calibration and without."""
+    output = job.folder / "metrics.json"
+    if not output.is_file():
+        part = "test" if job.split.test else "val" if job.split.val else "train"
+        examples, workers = getattr(job.split, part), worker_count(config["data"]["workers"])
+        bundle = load_bundle(job.bundle, choose_device(config["device"]["name"]))
+        scores = evaluate(bundle, job.corpus, examples, 16, workers)
+        if "ece" in scores.metrics:
+            raw = evaluate(
+                replace(bundle, objective=bundle.objective.uncalibrated()), job.corpus, examples, 16, workers
+            )
+            write_answers(job.folder / "uncalibrated.csv", raw.answers)
+            scores.metrics["ece_uncalibrated"] = raw.metrics["ece"]
+        record_metrics(job.bundle, scores.metrics)
+        write_scores(output, bundle.origin, job.split, part, job.corpus.name, scores)
+    print_scores(output)
+    print(f"bundle: {job.bundle}")
+
+
+def _pool(plan: Plan, config: Mapping[str, Any]) -> None:
+    """One table of all networks, and one bundle of them if asked for."""
+    output = plan.folder / "cv.json"
+    runs = [ScoredRun(job.folder) for _, job in plan.jobs]
+    write_pooled(output, runs, load_bundle(plan.jobs[0][1].bundle).objective, plan.learned.sha256)
+    print_pooled(output)
+    if config["ensemble"]:
+        bundle = plan.folder / "bundle"
+        if not bundle.is_dir():
+            save_ensemble(plan, bundle)
+            record_metrics(bundle, read_pooled(output))
+        print(f"bundle: {bundle}")
 
 
 if __name__ == "__main__":

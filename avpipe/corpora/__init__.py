@@ -1,22 +1,25 @@
 """A folder on disk becomes examples with labels, groups and a split."""
 
-from avpipe.corpora.corpus import CORPORA_VARIABLE, Corpus
+from avpipe.corpora.corpus import CORPORA_VARIABLE, SIDES, Corpus
 from avpipe.corpora.errors import CorpusError
 from avpipe.corpora.esc import Esc
 from avpipe.corpora.example import Example
 from avpipe.corpora.fights import Fights
 from avpipe.corpora.folders import Folders
+from avpipe.corpora.folds import make_folds
 from avpipe.corpora.fsdd import Fsdd
 from avpipe.corpora.librispeech import LibriSpeech
 from avpipe.corpora.manifest import Manifest
 from avpipe.corpora.nemo import Nemo
 from avpipe.corpora.ravdess import Ravdess
+from avpipe.corpora.scored import scored_split, whole
 from avpipe.corpora.speech_commands import SpeechCommands
 from avpipe.corpora.split import Split, make_split
 from avpipe.corpora.yesno import YesNo
 
 __all__ = [
     "CORPORA_VARIABLE",
+    "SIDES",
     "Corpus",
     "CorpusError",
     "Esc",
@@ -31,5 +34,8 @@ __all__ = [
     "SpeechCommands",
     "Split",
     "YesNo",
+    "make_folds",
     "make_split",
+    "scored_split",
+    "whole",
 ]

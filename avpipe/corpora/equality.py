@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from avpipe.corpora.example import Example
-from avpipe.files import write_text
+from avpipe.files import cache_folder, write_text
 from avpipe.media import MediaError, decoded_sha256, probe
 
 _FIRST_SEC = 1.0
@@ -31,13 +31,6 @@ def equal_recordings(examples: Iterable[Example], root: Path) -> list[tuple[Exam
     finally:  # also when interrupted, so that the next run goes on from there
         memory.save()
     return alike
-
-
-def cache_folder() -> Path:
-    """Where avpipe remembers what can be found out anew: ``$XDG_CACHE_HOME/avpipe``, or else ``~/.cache/avpipe``."""
-    parent = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    # The specification of XDG has relative paths ignored.
-    return (parent if parent.is_absolute() else Path(os.path.expanduser("~/.cache"))) / "avpipe"
 
 
 def _parts(examples: Sequence[Example], tell: Callable[[Example], str | float | None]) -> list[tuple[Example, ...]]:

@@ -10,6 +10,7 @@ from avpipe.errors import ArgumentError
 from avpipe.media import find_media
 
 _GROUPS = ("parent", "prefix")
+_EMPTY_REMEDY = "add recordings or remove it; a folder of other things may be hidden by a dot before its name"
 
 
 class Folders(Corpus):
@@ -53,7 +54,7 @@ class Folders(Corpus):
             for folder in folders:
                 files = list(find_media(folder))
                 if not files:
-                    raise CorpusError(folder, "this class folder holds no media file", "fill it or remove it")
+                    raise CorpusError(folder, "this class folder holds no media file", _EMPTY_REMEDY)
                 for path in files:
                     yield side, Example(path, folder.name, group=self._group(path, folder))
 

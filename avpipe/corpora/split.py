@@ -3,7 +3,7 @@
 import csv
 import hashlib
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +31,7 @@ class Split:
     root: Path
     """The corpus's root, which the paths are hashed relative to."""
     method: str
-    """``official``, ``group`` or ``random``."""
+    """``official``, ``group``, ``random``, or the fold's name such as ``fold 1 of 5``."""
     seed: int
     dropped: tuple[Example, ...] = ()
     """Left out: equal to a recording on a side that matters more (test before val before train)."""
@@ -41,7 +41,7 @@ class Split:
     @property
     def labels(self) -> tuple[str, ...]:
         """The labels of the training side, sorted."""
-        return tuple(sorted({_label(example) for example in self.train}))
+        return tuple(sorted({label_of(example) for example in self.train}))
 
     @property
     def sha256(self) -> str:
@@ -52,7 +52,7 @@ class Split:
         """
         lines = sorted(
             "\t".join(
-                (relative_to_root(example.path, self.root), *_times(example), _label(example), example.group, side)
+                (relative_to_root(example.path, self.root), *_times(example), label_of(example), example.group, side)
             )
             for side, example in self._sides()
         )
@@ -70,7 +70,7 @@ class Split:
         folder = path.absolute().parent
         for side, example in self._sides():
             name = example.path.relative_to(folder) if example.path.is_relative_to(folder) else example.path
-            writer.writerow((name.as_posix(), _label(example), example.group, side, *_times(example)))
+            writer.writerow((name.as_posix(), label_of(example), example.group, side, *_times(example)))
         with written_whole(path) as part:
             part.write_bytes(text.getvalue().encode(errors="surrogateescape"))
 
@@ -100,7 +100,7 @@ def make_split(
     """
     _check_arguments(by, val_fraction, test_fraction)
     examples = corpus.examples()
-    _check_targets(corpus, examples)
+    check_targets(corpus, examples)
     equal = equal_recordings(examples, corpus.root)
     official = corpus.official_split() if by in ("auto", "official") else None
     if official is not None:
@@ -112,10 +112,34 @@ def make_split(
         method = "random" if by == "random" else "group"
         fractions = (1 - val_fraction - test_fraction, val_fraction, test_fraction)
         sides = _draw(corpus, examples, equal, method == "group", fractions, seed)
-    crossing = _crossing(sides, equal)
     scored = method == "official" or test_fraction > 0
+    split = lay_out(corpus, examples, sides, equal, method, seed, scored)
+    _check_sides(corpus, split, scored)
+    return split
+
+
+def lay_out(
+    corpus: Corpus,
+    examples: Sequence[Example],
+    sides: Mapping[Example, str],
+    equal: Iterable[Sequence[Example]],
+    method: str,
+    seed: int,
+    scored: bool,
+) -> Split:
+    """The split in which each example stands on its side, but for what equals a recording on another one.
+
+    Args:
+        corpus: that the examples are of.
+        examples: all of them, in the order to keep.
+        sides: of each example.
+        equal: sets of equal recordings.
+        method: as the split is to name it.
+        seed: as the split is to name it.
+        scored: whether there is to be a test part.
+    """
+    crossing = _crossing(sides, equal)
     kept = {side: tuple(each for each in examples if sides[each] == side and each not in crossing) for side in SIDES}
-    _check_sides(corpus, kept, method, scored)
     dropped = tuple(example for example in examples if example in crossing)
     warnings = _warnings(corpus, kept, dropped, method, scored)
     return Split(**kept, root=corpus.root, method=method, seed=seed, dropped=dropped, warnings=tuple(warnings))
@@ -136,13 +160,13 @@ def _draw(
         what = f"has one group only, {grouped[0].group!r}" if grouped else "has one recording only"
         raise CorpusError(f"corpus={corpus.name}", what, "add others" + (", or give split.by=random" * bool(grouped)))
     # Free text has no classes to keep level: it counts as one.
-    labels = [_label(example) if corpus.has_classes else "" for example in examples]
+    labels = [label_of(example) if corpus.has_classes else "" for example in examples]
     columns = {label: column for column, label in enumerate(sorted(set(labels)))}
     column_of = {example: columns[label] for example, label in zip(examples, labels, strict=True)}
     counts = np.zeros((len(units), len(columns)), dtype=np.int64)
     for row, unit in enumerate(units):
         np.add.at(counts[row], [column_of[example] for example in unit], 1)
-    names = [min(_name(corpus, example) for example in unit) for unit in units]
+    names = [min(name_of(corpus, example) for example in unit) for unit in units]
     seen = counts.any(axis=0)  # what only examples without a group have is not shared out
     drawn = share_out(counts[:, seen], names, fractions, seed)
     sides = {example: side for unit, side in zip(units, drawn, strict=True) for example in unit}
@@ -168,7 +192,7 @@ def _with_validation(
     return official | _draw(corpus, train, equal, True, (1 - val_fraction, val_fraction, 0.0), seed)
 
 
-def _crossing(sides: dict[Example, str], equal: Iterable[Sequence[Example]]) -> set[Example]:
+def _crossing(sides: Mapping[Example, str], equal: Iterable[Sequence[Example]]) -> set[Example]:
     """What is to be left out, so that no two equal recordings stand on two sides: test keeps its own, then val."""
     crossing: set[Example] = set()
     for same in equal:
@@ -188,35 +212,35 @@ def _check_arguments(by: str, val_fraction: float, test_fraction: float) -> None
         raise ArgumentError(f"split.test_fraction={test_fraction}", reason, "their sum must be below 1")
 
 
-def _check_targets(corpus: Corpus, examples: Sequence[Example]) -> None:
+def check_targets(corpus: Corpus, examples: Sequence[Example]) -> None:
+    """Raise a CorpusError where an example has no label, or all have the same one."""
     if unlabelled := next((example for example in examples if example.target is None), None):
         raise CorpusError(f"corpus={corpus.name}", f"{unlabelled.path} has no label", "training needs one of each")
-    labels = {_label(example) for example in examples}
+    labels = {label_of(example) for example in examples}
     if corpus.has_classes and len(labels) < 2:
         raise CorpusError(corpus.root, f"only one label, {labels.pop()!r}", "telling apart needs two labels or more")
 
 
-def _check_sides(corpus: Corpus, sides: dict[str, tuple[Example, ...]], method: str, scored: bool) -> None:
+def _check_sides(corpus: Corpus, split: Split, scored: bool) -> None:
     """Something must be scored, and a label that is scored and never trained cannot be learnt."""
-    subject, other = f"corpus={corpus.name}", "random" if method == "group" else "group"
-    if scored and not sides["test"]:
-        one = "recording" if method == "random" else "group"
+    subject, other = f"corpus={corpus.name}", "random" if split.method == "group" else "group"
+    if scored and not split.test:
+        one = "recording" if split.method == "random" else "group"
         reason = f"no label stands in more than one {one}, so that none can be both trained and scored"
         raise CorpusError(subject, reason, f"add recordings, or give split.by={other}")
-    trained = {_label(example) for example in sides["train"]}
-    for side in ("val", "test"):
-        unknown = sorted({_label(example) for example in sides[side]} - trained)
+    for side, part in (("val", split.val), ("test", split.test)):
+        unknown = sorted({label_of(example) for example in part} - set(split.labels))
         if corpus.has_classes and unknown:
-            reason = f"label {unknown[0]!r} stands in {side} but never in train" + _and_others(unknown)
+            reason = f"label {unknown[0]!r} stands in {side} but never in train" + and_others(unknown)
             raise CorpusError(subject, reason, f"give recordings of it to train, or split.by={other}")
 
 
 def _warnings(
     corpus: Corpus, sides: dict[str, tuple[Example, ...]], dropped: Sequence[Example], method: str, scored: bool
 ) -> Iterator[str]:
-    labels = {side: {_label(example) for example in sides[side]} for side in SIDES}
+    labels = {side: {label_of(example) for example in sides[side]} for side in SIDES}
     if scored and corpus.has_classes and (missing := sorted(labels["train"] - labels["test"])):
-        yield f"label {missing[0]!r} is not in test and cannot be scored" + _and_others(missing)
+        yield f"label {missing[0]!r} is not in test and cannot be scored" + and_others(missing)
     if not sides["val"]:
         yield "there is no validation part: the best epoch cannot be told"
     for example in dropped:
@@ -231,11 +255,13 @@ def _warnings(
         )
 
 
-def _and_others(names: Sequence[str]) -> str:
+def and_others(names: Sequence[str]) -> str:
+    """What a line that names the first of ``names`` says of the rest."""
     return f" (and {len(names) - 1} more)" if len(names) > 1 else ""
 
 
-def _label(example: Example) -> str:
+def label_of(example: Example) -> str:
+    """The target as text."""
     return "" if example.target is None else str(example.target)
 
 
@@ -243,5 +269,6 @@ def _times(example: Example) -> tuple[str, str]:
     return repr(float(example.start_sec)), "" if example.end_sec is None else repr(float(example.end_sec))
 
 
-def _name(corpus: Corpus, example: Example) -> str:
+def name_of(corpus: Corpus, example: Example) -> str:
+    """What tells an example from all others of its corpus, and hangs on no place on disk."""
     return "\t".join((corpus.relative_path(example), *_times(example)))

@@ -3,24 +3,27 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from avpipe.bundle import Bundle
-from avpipe.corpora import Example
+from avpipe.corpora import Corpus, Example
 from avpipe.errors import ArgumentError, RunStopped
-from avpipe.inference.prediction import Job, Prediction
+from avpipe.inference.prediction import Job, Prediction, TaskAnswer
 from avpipe.inference.predictor import Predictor
-from avpipe.objectives import Decoded
+from avpipe.objectives import Decoded, Objective, bootstrap_interval
+from avpipe.progress import counted
+from avpipe.report import ScoredAnswer
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
     """What was measured."""
 
-    num_examples: int
+    answers: tuple[ScoredAnswer, ...]
     num_failed: int
     """Examples that could not be read or judged; they are not among the scored."""
     metrics: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
+    """95 % intervals of the metrics, by a bootstrap over groups."""
     tables: dict[str, list[list[str | int]]]
 
 
@@ -32,8 +35,8 @@ class _Collector:
         self.predictions[int(prediction.path)] = prediction
 
 
-def evaluate(bundle: Bundle, examples: Sequence[Example], batch_size: int = 16, workers: int = 0) -> Scores:
-    """Answer every example and compare.
+def evaluate(bundle: Bundle, corpus: Corpus, examples: Sequence[Example], batch_size: int, workers: int) -> Scores:
+    """Answer examples of a corpus and compare.
 
     Raises:
         ArgumentError: if the corpus has a label that the bundle does not know.
@@ -42,24 +45,43 @@ def evaluate(bundle: Bundle, examples: Sequence[Example], batch_size: int = 16, 
     _check_labels(bundle, examples)
     jobs = [Job(str(index), example.path, example.start_sec, example.end_sec) for index, example in enumerate(examples)]
     collector = _Collector()
-    Predictor([bundle], batch_size, workers).run(jobs, collector)
-    answers: list[Decoded] = []
-    targets: list[Any] = []
+    Predictor([bundle], batch_size, workers).run(counted(jobs, len(jobs), "files"), collector)
+    answers = []
     for index, example in enumerate(examples):
         prediction = collector.predictions[index]
         if prediction.tasks:
-            answer = prediction.tasks[bundle.name]
-            answers.append(Decoded(answer.label, answer.score, dict(answer.scores), answer.text))
-            targets.append(example.target)
+            answers.append(_scored(corpus, example, prediction.tasks[bundle.name]))
         else:
             print(f"warning: not scored: {prediction.reason}", file=sys.stderr)
     if not answers:
         raise RunStopped(bundle.name, "no example could be answered", "see the warnings above")
-    metrics = bundle.objective.metrics()
-    bundle.objective.update(metrics, answers, targets)
-    measured = {name: float(value) for name, value in metrics.compute().items()}
-    tables = dict(bundle.objective.tables(answers, targets))
-    return Scores(len(answers), len(examples) - len(answers), measured, tables)
+    return Scores(tuple(answers), len(examples) - len(answers), *score(bundle.objective, answers))
+
+
+Measured = tuple[dict[str, float], dict[str, tuple[float, float]], dict[str, list[list[str | int]]]]
+
+
+def score(objective: Objective, answers: Sequence[ScoredAnswer], draws: int = 1000) -> Measured:
+    """Metrics, their intervals from ``draws`` resamples, and tables of answers."""
+    said = [Decoded(answer.label, answer.score, dict(answer.scores)) for answer in answers]
+    targets = [answer.target for answer in answers]
+    measured = objective.scorer(said, targets)
+    intervals = bootstrap_interval([answer.group for answer in answers], measured, draws) if draws else {}
+    return measured(range(len(answers))), intervals, dict(objective.tables(said, targets))
+
+
+def _scored(corpus: Corpus, example: Example, answer: TaskAnswer) -> ScoredAnswer:
+    return ScoredAnswer(
+        path=example.path,
+        name=corpus.relative_path(example),
+        start_sec=example.start_sec,
+        end_sec=example.end_sec,
+        group=example.group,
+        target=str(example.target),
+        label=str(answer.label),
+        score=0.0 if answer.score is None else answer.score,
+        scores=answer.scores,
+    )
 
 
 def _check_labels(bundle: Bundle, examples: Sequence[Example]) -> None:

@@ -11,11 +11,12 @@ import avpipe
 from avpipe.bundle import Origin
 from avpipe.corpora import Split
 from avpipe.files import write_text, written_whole
+from avpipe.inference.answers import write_answers
 from avpipe.inference.evaluate import Scores
 
 
 def write_scores(output: Path, origin: Origin, split: Split, part: str, corpus: str, scores: Scores) -> None:
-    """Write ``output``, and each table of ``scores`` as a CSV beside it.
+    """Write ``output``, and beside it ``answers.csv`` and each table of ``scores`` as CSV.
 
     Args:
         output: ``metrics.json``.
@@ -25,6 +26,7 @@ def write_scores(output: Path, origin: Origin, split: Split, part: str, corpus: 
         corpus: its name.
         scores: what was measured.
     """
+    write_answers(output.with_name("answers.csv"), scores.answers)
     for table, rows in scores.tables.items():
         with (
             written_whole(output.with_name(f"{table}.csv")) as beside,
@@ -38,9 +40,10 @@ def write_scores(output: Path, origin: Origin, split: Split, part: str, corpus: 
         "split_sha256": split.sha256,
         "seed": origin.seed,
         "avpipe_version": avpipe.__version__,
-        "num_examples": scores.num_examples,
+        "num_examples": len(scores.answers),
         "num_failed": scores.num_failed,
         "metrics": scores.metrics,
+        "intervals": scores.intervals,
     }
     write_text(output, json.dumps(content, indent=2) + "\n")
 
@@ -48,10 +51,11 @@ def write_scores(output: Path, origin: Origin, split: Split, part: str, corpus: 
 def print_scores(output: Path) -> None:
     """Print what ``metrics.json`` holds."""
     content = json.loads(output.read_text(encoding="utf-8"))
-    table = Table("metric", f"{content['task']} on {content['corpus']}, {content['split']}")
-    table.add_row("examples", str(content["num_examples"]))
+    table = Table("metric", f"{content['task']} on {content['corpus']}, {content['split']}", "95 % interval")
+    table.add_row("examples", str(content["num_examples"]), "")
     for name, value in content["metrics"].items():
-        table.add_row(name, f"{value:.4f}")
+        low, high = content["intervals"].get(name, (None, None))
+        table.add_row(name, f"{value:.4f}", "" if low is None else f"{low:.4f} - {high:.4f}")
     console = Console(markup=False, emoji=False)
     console.print(table)
     console.print(f"scores: {output}", soft_wrap=True, highlight=False)

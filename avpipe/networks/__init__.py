@@ -1,5 +1,6 @@
 """Networks and their parts: pure maths on tensors; what a bundle may build."""
 
+from avpipe.networks.ensemble import Ensemble
 from avpipe.networks.frames2d import FrameEncoder2d
 from avpipe.networks.fusion import Concatenation, Identity
 from avpipe.networks.network import Network, Output
@@ -9,6 +10,7 @@ from avpipe.networks.residual3d import ResidualEncoder3d
 
 __all__ = [
     "Concatenation",
+    "Ensemble",
     "FrameEncoder2d",
     "Identity",
     "MeanPooling",

@@ -69,6 +69,11 @@ class Network(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(cast(_Sized, self.fusion).out_dim, num_outputs)
 
+    @property
+    def num_outputs(self) -> int:
+        """Width of the head."""
+        return self.head.out_features
+
     def forward(self, features: Features, lengths: dict[str, Tensor]) -> Output:
         """
         Shape:

@@ -1,7 +1,9 @@
 """One label of several."""
 
+import copy
+import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -10,18 +12,34 @@ from torchmetrics import MetricCollection
 from torchmetrics.classification import (
     MulticlassAccuracy,
     MulticlassCalibrationError,
+    MulticlassConfusionMatrix,
     MulticlassF1Score,
-    MulticlassRecall,
 )
 
 from avpipe.networks import Output
 from avpipe.objectives.objective import Batch, Decoded, Objective
 
+UNKNOWN = "unknown"
+"""What is said where the likeliest label is not likely enough."""
+
+
+class UnweightedAverageRecall(MulticlassConfusionMatrix):
+    """Mean of the recalls of those labels that occur among the targets.
+
+    torchmetrics' own macro recall counts a label that never occurs as recall 0 as soon as it is answered once, so that
+    a test part without it, or a resample, would score the answers for what cannot be scored.
+    """
+
+    def compute(self) -> Tensor:
+        matrix = super().compute().double()
+        occurs = matrix.sum(1) > 0
+        return (matrix.diagonal()[occurs] / matrix.sum(1)[occurs]).mean()
+
 
 class Classification(Objective):
     """Cross-entropy over labels; a file's scores are the mean of its windows' probabilities.
 
-    Metrics: ``accuracy``; ``uar``, the unweighted average recall over labels; ``f1``, its counterpart for F1; ``ece``,
+    Metrics: ``accuracy``; ``uar``, the unweighted average recall over the labels that occur; ``f1``, its counterpart for F1; ``ece``,
     the expected calibration error over 15 bins.
 
     Args:
@@ -29,9 +47,15 @@ class Classification(Objective):
         class_counts: training examples of each label.
         class_weights: ``balanced`` weighs each label by the inverse of its count, ``none`` weighs all examples alike.
         label_smoothing: part of the target that is spread evenly over all labels.
+        temperature: logits are divided by it; above 1 makes answers less sure. Fitted by :meth:`calibration`.
+        threshold: an answer whose score is below it is ``unknown``; 0 refuses nothing. Fitted as well. Metrics and
+            scores do not know of it: they are of the likeliest label.
 
     Reference:
-        C. Guo et al., "On Calibration of Modern Neural Networks", 2017, arXiv:1706.04599 (expected calibration error).
+        C. Guo et al., "On Calibration of Modern Neural Networks", 2017, arXiv:1706.04599 (expected calibration error,
+        temperature scaling; here fitted on the mean of a file's windows). D. Hendrycks, K. Gimpel, "A Baseline for
+        Detecting Misclassified and Out-of-Distribution Examples in Neural Networks", 2016, arXiv:1610.02136 (refusal
+        by the highest score).
     """
 
     best_metric = "uar"
@@ -43,6 +67,8 @@ class Classification(Objective):
         class_counts: Sequence[int],
         class_weights: str = "none",
         label_smoothing: float = 0.0,
+        temperature: float = 1.0,
+        threshold: float = 0.0,
     ) -> None:
         super().__init__()
         if len(labels) < 2 or len(set(labels)) != len(labels) or len(class_counts) != len(labels):
@@ -50,7 +76,11 @@ class Classification(Objective):
         if class_weights not in ("none", "balanced"):
             raise ValueError(f"class_weights={class_weights} is none of: none, balanced")
         self.labels = tuple(labels)
+        if temperature <= 0 or not 0 <= threshold <= 1:
+            raise ValueError(f"temperature={temperature} must be above 0, threshold={threshold} from 0 to 1")
         self.label_smoothing = label_smoothing
+        self.temperature = temperature
+        self.threshold = threshold
         counts = torch.tensor(class_counts, dtype=torch.float32)
         weight = counts.sum() / (len(counts) * counts) if class_weights == "balanced" else None
         self.register_buffer("class_weight", weight, persistent=False)
@@ -72,12 +102,28 @@ class Classification(Objective):
         return torch.tensor(self.labels.index(str(target)))
 
     def loss(self, output: Output, batch: Batch) -> Tensor:
-        return nn.functional.cross_entropy(
-            output.value, batch.targets, weight=self.class_weight, label_smoothing=self.label_smoothing
-        )
+        """Mean over the batch; of a mixed item each label's cross-entropy has the label's share."""
+
+        def cost(targets: Tensor, reduction: str) -> Tensor:
+            return nn.functional.cross_entropy(
+                output.value,
+                targets,
+                weight=self.class_weight,
+                label_smoothing=self.label_smoothing,
+                reduction=reduction,
+            )
+
+        if batch.partner_targets is None or batch.partner_weight is None:
+            return cost(batch.targets, "mean")
+        parts = (batch.targets, 1.0 - batch.partner_weight), (batch.partner_targets, batch.partner_weight)
+        total = torch.stack([(share * cost(targets, "none")).sum() for targets, share in parts]).sum()
+        # The mean is over class weights, as it is for items that were not mixed.
+        weight = output.value.new_ones(self.num_outputs) if self.class_weight is None else self.class_weight
+        return total / torch.stack([(share * weight[targets]).sum() for targets, share in parts]).sum()
 
     def decode(self, output: Output) -> list[Decoded]:
-        return [self._answer(row) for row in output.value.detach().double().cpu().softmax(1)]
+        logits = output.value.detach().double().cpu()
+        return [self._answer(row) for row in (logits / self.temperature).softmax(1)]
 
     def combine(self, windows: Sequence[Decoded], weights: Sequence[float]) -> Decoded:
         probabilities = torch.tensor([[window.scores[label] for label in self.labels] for window in windows])
@@ -87,14 +133,44 @@ class Classification(Objective):
     def _answer(self, probabilities: Tensor) -> Decoded:
         scores = dict(zip(self.labels, probabilities.tolist(), strict=True))
         best = int(probabilities.argmax())
-        return Decoded(self.labels[best], scores[self.labels[best]], scores)
+        score = scores[self.labels[best]]
+        return Decoded(self.labels[best] if score >= self.threshold else UNKNOWN, score, scores)
+
+    def calibration(
+        self, windows: Sequence[tuple[Tensor, Tensor]], targets: Sequence[Any], refuse_right: float
+    ) -> dict[str, Any]:
+        """The temperature by which the targets are likeliest, and the threshold that ``refuse_right`` fall below."""
+        places = torch.tensor([self.labels.index(str(target)) for target in targets])
+        files = torch.repeat_interleave(torch.arange(len(windows)), torch.tensor([len(each) for each, _ in windows]))
+        logits = torch.cat([values for values, _ in windows]).double()
+        weights = torch.cat([seconds / seconds.sum() for _, seconds in windows]).double()
+
+        def probabilities(temperature: float) -> Tensor:
+            rows = (logits / temperature).softmax(1) * weights[:, None]
+            return torch.zeros(len(windows), self.num_outputs, dtype=torch.float64).index_add_(0, files, rows)
+
+        def surprise(temperature: float) -> float:
+            likelihood = probabilities(temperature).gather(1, places[:, None])
+            return float(-likelihood.clamp_min(1e-12).log().mean())
+
+        temperature = min(torch.logspace(-1, 1, 401).tolist(), key=surprise)
+        scores, best = probabilities(temperature).max(1)
+        right = scores[best == places]
+        threshold = float(right.quantile(refuse_right)) if refuse_right > 0 and len(right) else 0.0
+        # Rounded down: the example that set the threshold is not to be refused by a rounding error.
+        return {"temperature": round(temperature, 4), "threshold": math.floor(threshold * 1e4) / 1e4}
+
+    def uncalibrated(self) -> "Classification":
+        raw = copy.copy(self)
+        raw.temperature, raw.threshold = 1.0, 0.0
+        return raw
 
     def metrics(self) -> MetricCollection:
         count = self.num_outputs
         return MetricCollection(
             {
                 "accuracy": MulticlassAccuracy(count, average="micro"),
-                "uar": MulticlassRecall(count, average="macro"),
+                "uar": UnweightedAverageRecall(count),
                 "f1": MulticlassF1Score(count, average="macro"),
                 "ece": MulticlassCalibrationError(count, n_bins=15, norm="l1"),
             },
@@ -102,11 +178,28 @@ class Classification(Objective):
         )
 
     def update(self, metrics: MetricCollection, answers: Sequence[Decoded], targets: Sequence[Any]) -> None:
+        metrics.update(*self._tensors(answers, targets))
+
+    def scorer(self, answers: Sequence[Decoded], targets: Sequence[Any]) -> Callable[[Sequence[int]], dict[str, float]]:
+        # One set of tensors and of metrics for all calls: a bootstrap asks a thousand times.
+        scores, places_of_targets = self._tensors(answers, targets)
+        metrics = self.metrics()
+
+        def measured(places: Sequence[int]) -> dict[str, float]:
+            chosen = torch.as_tensor(places)
+            metrics.reset()
+            metrics.update(scores[chosen], places_of_targets[chosen])
+            return {name: float(value) for name, value in metrics.compute().items()}
+
+        return measured
+
+    def _tensors(self, answers: Sequence[Decoded], targets: Sequence[Any]) -> tuple[Tensor, Tensor]:
         scores = torch.tensor([[answer.scores[label] for label in self.labels] for answer in answers])
-        metrics.update(scores, torch.stack([self.encode(target) for target in targets]))
+        return scores, torch.stack([self.encode(target) for target in targets])
 
     def tables(self, answers: Sequence[Decoded], targets: Sequence[Any]) -> Mapping[str, list[list[str | int]]]:
-        """The confusion matrix: a row a true label, a column a label said."""
-        said = Counter((str(target), str(answer.label)) for answer, target in zip(answers, targets, strict=True))
+        """The confusion matrix: a row a true label, a column the likeliest label."""
+        likeliest = (max(self.labels, key=answer.scores.__getitem__) for answer in answers)
+        said = Counter((str(target), label) for label, target in zip(likeliest, targets, strict=True))
         rows: list[list[str | int]] = [[true, *(said[true, label] for label in self.labels)] for true in self.labels]
         return {"confusion": [["label", *self.labels], *rows]}

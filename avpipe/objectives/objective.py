@@ -1,7 +1,7 @@
 """What every objective offers to the learner and to the predictor."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -28,14 +28,21 @@ class Batch:
     """Which example each window was cut from."""
     seconds: tuple[float, ...] = ()
     """True length of each window."""
+    partner_targets: Tensor | None = None
+    """(B, ...), where items were mixed (:class:`avpipe.augment.Mixture`): the target of the item mixed in."""
+    partner_weight: Tensor | None = None
+    """(B,), where items were mixed: the share in [0, 1] of the item mixed in."""
 
     def to(self, device: torch.device, **options: Any) -> "Batch":
         """The same batch on ``device``; Lightning calls it by this name."""
+        targets, weight = self.partner_targets, self.partner_weight
         return replace(
             self,
             features={sense: value.to(device, **options) for sense, value in self.features.items()},
             lengths={sense: value.to(device, **options) for sense, value in self.lengths.items()},
             targets=self.targets.to(device, **options),
+            partner_targets=None if targets is None else targets.to(device, **options),
+            partner_weight=None if weight is None else weight.to(device, **options),
         )
 
 
@@ -83,6 +90,25 @@ class Objective(nn.Module, ABC):
     def combine(self, windows: Sequence[Decoded], weights: Sequence[float]) -> Decoded:
         """One answer for a file from those for its windows; ``weights`` are their true seconds."""
 
+    def calibration(
+        self, windows: Sequence[tuple[Tensor, Tensor]], targets: Sequence[Any], refuse_right: float
+    ) -> dict[str, Any]:
+        """What examples that were not trained on tell about the constructor's arguments, as plain data.
+
+        Args:
+            windows: of each example, the network's values and the true seconds of its windows.
+            targets: of the examples, as the corpus has them.
+            refuse_right: part of the right answers that may be refused.
+
+        Shape:
+            windows: (W, num_outputs) and (W,) each.
+        """
+        return {}
+
+    def uncalibrated(self) -> "Objective":
+        """This objective as it was before :meth:`calibration`."""
+        return self
+
     @abstractmethod
     def metrics(self) -> MetricCollection:
         """A fresh collection, on the CPU."""
@@ -90,6 +116,16 @@ class Objective(nn.Module, ABC):
     @abstractmethod
     def update(self, metrics: MetricCollection, answers: Sequence[Decoded], targets: Sequence[Any]) -> None:
         """Count answers against a corpus's targets."""
+
+    def scorer(self, answers: Sequence[Decoded], targets: Sequence[Any]) -> Callable[[Sequence[int]], dict[str, float]]:
+        """A function that returns the metrics of some of the answers, by their places; one may be named twice."""
+
+        def measured(places: Sequence[int]) -> dict[str, float]:
+            metrics = self.metrics()
+            self.update(metrics, [answers[place] for place in places], [targets[place] for place in places])
+            return {name: float(value) for name, value in metrics.compute().items()}
+
+        return measured
 
     def tables(self, answers: Sequence[Decoded], targets: Sequence[Any]) -> Mapping[str, list[list[str | int]]]:
         """Tables worth a look beside the metrics, by name: rows, the first of them the heading."""

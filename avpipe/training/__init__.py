@@ -1,8 +1,32 @@
 """From a corpus and a configuration to a bundle; the only floor that knows Lightning."""
 
+from avpipe.training.cache import Cache
 from avpipe.training.data import AVDataModule
-from avpipe.training.fit import TrainedRun, train
+from avpipe.training.ensemble import save_ensemble
+from avpipe.training.fit import Job, train
 from avpipe.training.learner import Learner
-from avpipe.training.optim import OneCycleAdamW
+from avpipe.training.lr_finder import LrCurve, find_lr
+from avpipe.training.optim import SGD, AdamW, Recipe
+from avpipe.training.plan import Plan, make_plan
+from avpipe.training.run import locked
+from avpipe.training.schedules import Constant, Cosine, OneCycle
 
-__all__ = ["AVDataModule", "Learner", "OneCycleAdamW", "TrainedRun", "train"]
+__all__ = [
+    "SGD",
+    "AVDataModule",
+    "AdamW",
+    "Cache",
+    "Constant",
+    "Cosine",
+    "Job",
+    "Learner",
+    "LrCurve",
+    "OneCycle",
+    "Plan",
+    "Recipe",
+    "find_lr",
+    "locked",
+    "make_plan",
+    "save_ensemble",
+    "train",
+]

@@ -1,21 +1,23 @@
 """Batches for training and validation, made by the bundle's own preprocessor."""
 
+import copy
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from typing import Any
 
+import numpy as np
 import torch
 from pytorch_lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset, Sampler, get_worker_info
 
 from avpipe.augment import Augmentation, item_generator, random_start
-from avpipe.corpora import Example
 from avpipe.errors import RunStopped
 from avpipe.features import Features, Preprocessor, collate, single_threaded
-from avpipe.media import Clip, MediaError, probe, read_clip, stream_clips
+from avpipe.media import MediaError
 from avpipe.objectives import Batch, Objective
+from avpipe.training.recordings import Reader, Recording
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,89 +28,105 @@ class Item:
     target: Tensor
     example: int
     seconds: float
+    generator: np.random.Generator
+    """What remains to be drawn for this item."""
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
-    """An example whose length is known."""
+class RawItem:
+    """One window before its features are made, for those made beside the network."""
 
-    example: Example
-    duration_sec: float
-    """From the example's own start."""
-
-
-def measure(examples: Sequence[Example]) -> tuple[list[Recording], list[str]]:
-    """The readable examples with their lengths, and a line for each that cannot be read."""
-    recordings, lines = [], []
-    for example in examples:
-        try:
-            end_sec = example.end_sec if example.end_sec is not None else _end_sec(example.path)
-            recordings.append(Recording(example, end_sec - example.start_sec))
-        except MediaError as error:
-            lines.append(str(error))
-    return recordings, lines
+    waveform: Tensor | None
+    frames: Tensor | None
+    target: Tensor
+    example: int
+    seconds: float
+    generator: np.random.Generator
 
 
-def _end_sec(path: Path) -> float:
-    """Where a file ends on its own timeline; one whose header does not tell is decoded."""
-    told = probe(path).end_sec
-    if told is not None:
-        return told
-    found = probe(path, decode=True).coverage
-    return found.asked_sec if found else 0.0
+@dataclass(frozen=True, slots=True)
+class RawBatch:
+    """Windows on their way to the device that makes their features."""
+
+    items: tuple[RawItem, ...]
+
+    def to(self, device: torch.device, **options: Any) -> "RawBatch":
+        """The same batch on ``device``; Lightning calls it by this name."""
+        return RawBatch(tuple(self._mapped(item, lambda tensor: tensor.to(device, **options)) for item in self.items))
+
+    def pin_memory(self) -> "RawBatch":
+        """The same batch in memory that a GPU copies from; torch's loader calls it by this name."""
+        return RawBatch(tuple(self._mapped(item, Tensor.pin_memory) for item in self.items))
+
+    @staticmethod
+    def _mapped(item: RawItem, change: Any) -> RawItem:
+        waveform, frames = (None if each is None else change(each) for each in (item.waveform, item.frames))
+        return replace(item, waveform=waveform, frames=frames)
 
 
-def read_window(recording: Recording, offset_sec: float, preprocessor: Preprocessor) -> Clip:
-    """The clip of one window, ``offset_sec`` after the recording's start."""
-    seconds = min(preprocessor.window_sec, recording.duration_sec - offset_sec)
-    start_sec = recording.example.start_sec + offset_sec
-    return read_clip(recording.example.path, start_sec, seconds, **asdict(preprocessor.clip_format))
-
-
-class TrainingWindows(Dataset[Item | None]):
+class TrainingWindows(Dataset[Item | RawItem | None]):
     """A random window of each recording, drawn anew each epoch.
 
     Args:
         recordings: to draw from.
-        preprocessor: from clip to features.
+        reader: of clips, or of features where the augmentation leaves clips alone and the reader keeps features.
         augmentation: of the clip and of its features.
         objective: encodes the targets.
         seed: with the epoch and the recording's place it determines all that is drawn.
+        from_features: draw among the windows that prediction cuts, whose features can be kept.
+        raw: leave the features to whom the batch goes.
     """
 
     def __init__(
         self,
         recordings: Sequence[Recording],
-        preprocessor: Preprocessor,
+        reader: Reader,
         augmentation: Augmentation,
         objective: Objective,
         seed: int,
+        from_features: bool = False,
+        raw: bool = False,
     ) -> None:
         self.recordings = recordings
-        self.preprocessor = preprocessor
+        self.reader = reader
         self.augmentation = augmentation
         self.objective = objective
         self.seed = seed
+        self.from_features = from_features
+        self.raw = raw
 
     def __len__(self) -> int:
         return len(self.recordings)
 
-    def __getitem__(self, place: int) -> Item | None:
+    def __getitem__(self, place: int) -> Item | RawItem | None:
         """The item of place ``epoch * len(self) + index``, as :class:`EpochSampler` asks for it."""
         epoch, index = divmod(place, len(self))
-        recording = self.recordings[index]
-        generator = item_generator(self.seed, epoch, index)
-        start_sec = random_start(recording.duration_sec, self.preprocessor.window_sec, generator)
         try:
-            clip = read_window(recording, start_sec, self.preprocessor)
+            return self._drawn(index, item_generator(self.seed, epoch, index))
         except MediaError as error:
             warnings.warn(f"left out of training: {error}", stacklevel=1)
             return None
-        with single_threaded():
-            features = self.preprocessor(self.augmentation.augment_clip(clip, generator))
-            features = self.augmentation.augment_features(features, generator)
+
+    def _drawn(self, index: int, generator: np.random.Generator) -> Item | RawItem | None:
+        recording, preprocessor = self.recordings[index], self.reader.preprocessor
         target = self.objective.encode(recording.example.target)
-        return Item(features, target, index, self.preprocessor.window_sec) if features else None
+        if self.from_features:
+            features, seconds = self.reader.window(recording, generator.random())
+            return self.finished(features, target, index, seconds, generator)
+        start_sec = random_start(recording.duration_sec, preprocessor.window_sec, generator)
+        clip = self.augmentation.augment_clip(self.reader.clip(recording, start_sec), generator)
+        seconds = preprocessor.window_sec
+        if self.raw:
+            return RawItem(*preprocessor.tensors(clip), target, index, seconds, generator)
+        with single_threaded():
+            return self.finished(preprocessor(clip), target, index, seconds, generator)
+
+    def finished(
+        self, features: Features, target: Tensor, index: int, seconds: float, generator: np.random.Generator
+    ) -> Item | None:
+        if not features:
+            return None
+        return Item(self.augmentation.augment_features(features, generator), target, index, seconds, generator)
 
 
 class ValidationWindows(IterableDataset[Item]):
@@ -116,46 +134,40 @@ class ValidationWindows(IterableDataset[Item]):
 
     Args:
         recordings: to cut.
-        preprocessor: from clip to features.
+        reader: of their windows.
         objective: encodes the targets.
     """
 
-    def __init__(self, recordings: Sequence[Recording], preprocessor: Preprocessor, objective: Objective) -> None:
+    def __init__(self, recordings: Sequence[Recording], reader: Reader, objective: Objective) -> None:
         self.recordings = recordings
-        self.preprocessor = preprocessor
+        self.reader = reader
         self.objective = objective
 
     def __iter__(self) -> Iterator[Item]:
         worker = get_worker_info()
         first, step = (worker.id, worker.num_workers) if worker else (0, 1)
         for index in range(first, len(self.recordings), step):
+            target = self.objective.encode(self.recordings[index].example.target)
             try:
-                yield from self._windows(index)
+                for features, seconds in self.reader.windows(self.recordings[index]):
+                    yield Item(features, target, index, seconds, item_generator(0, 0, index))
             except MediaError as error:
                 warnings.warn(f"left out of validation: {error}", stacklevel=1)
 
-    def _windows(self, index: int) -> Iterator[Item]:
-        example = self.recordings[index].example
-        target = self.objective.encode(example.target)
-        with stream_clips(example.path, [self.preprocessor.plan], example.start_sec, example.end_sec) as clips:
-            for _, clip in clips:
-                with single_threaded():
-                    features = self.preprocessor(clip)
-                if features:
-                    yield Item(features, target, index, clip.coverage.asked_sec)
-
 
 class EpochSampler(Sampler[int]):
-    """All places of a data set in a seeded order, another one each epoch, with the epoch told in the place.
+    """Places of a data set in a seeded order, another one each epoch, with the epoch told in the place.
 
     Args:
         size: of the data set.
         seed: of the orders.
+        weights: (size,), how often each item comes, relative to the others; None: each comes once an epoch.
     """
 
-    def __init__(self, size: int, seed: int) -> None:
+    def __init__(self, size: int, seed: int, weights: Sequence[float] | None = None) -> None:
         self.size = size
         self.seed = seed
+        self.weights = None if weights is None else np.asarray(weights) / np.sum(weights)
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -166,75 +178,114 @@ class EpochSampler(Sampler[int]):
         return self.size
 
     def __iter__(self) -> Iterator[int]:
-        order = item_generator(self.seed, self.epoch, self.size).permutation(self.size)
+        generator = item_generator(self.seed, self.epoch, self.size)
+        if self.weights is None:
+            order = generator.permutation(self.size)
+        else:
+            order = generator.choice(self.size, self.size, p=self.weights)
         return iter((self.epoch * self.size + order).tolist())
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """How batches are loaded."""
+
+    batch_size: int
+    """Windows a step."""
+    workers: int
+    """Decoding processes; 0 decodes between the steps."""
+    seed: int
+    """Of order and augmentation."""
+    weights: Sequence[float] | None = None
+    """How often each training recording comes, relative to the others; None: each once an epoch."""
+    features_on_device: bool = False
+    """Whether features are made where the network is, from clips, and not by the workers."""
+    pin_memory: bool = False
 
 
 class AVDataModule(LightningDataModule):
     """Training and validation batches.
 
     Args:
-        train: recordings to learn from.
-        val: recordings to choose the best epoch by.
-        preprocessor: the bundle's.
-        augmentation: for training alone.
-        objective: encodes the targets.
-        batch_size: windows a step.
-        workers: decoding processes; 0 decodes between the steps.
-        seed: of order and augmentation.
+        train: windows to learn from.
+        val: windows to validate on.
+        loading: how they are put into batches.
     """
 
-    def __init__(
-        self,
-        train: Sequence[Recording],
-        val: Sequence[Recording],
-        preprocessor: Preprocessor,
-        augmentation: Augmentation,
-        objective: Objective,
-        batch_size: int,
-        workers: int,
-        seed: int,
-    ) -> None:
+    def __init__(self, train: TrainingWindows, val: ValidationWindows, loading: Loading) -> None:
         super().__init__()
-        self.train_windows = TrainingWindows(train, preprocessor, augmentation, objective, seed)
-        self.val_windows = ValidationWindows(val, preprocessor, objective)
-        self.window_steps = preprocessor.window_steps
-        self.batch_size = batch_size
-        self.workers = workers
-        self.seed = seed
+        self.train_windows = train
+        self.val_windows = val
+        self.loading = loading
+        self.preprocessor: Preprocessor = train.reader.preprocessor
+        # A copy of its own, as the reader's stays on the CPU.
+        self.device_preprocessor = copy.deepcopy(self.preprocessor)
 
-    def train_dataloader(self) -> DataLoader[Item | None]:
-        sampler = EpochSampler(len(self.train_windows), self.seed)
+    def train_dataloader(self) -> DataLoader[Any]:
+        size = len(self.train_windows)
+        sampler = EpochSampler(size, self.loading.seed, self.loading.weights)
         # A last batch of one would leave BatchNorm without a variance.
-        full = len(self.train_windows) > self.batch_size
-        return self._loader(self.train_windows, sampler=sampler, drop_last=full)
+        return self._loader(self.train_windows, self._collate_training, sampler, size > self.loading.batch_size)
 
-    def val_dataloader(self) -> DataLoader[Item | None]:
-        return self._loader(self.val_windows)
+    def endless(self) -> Iterator[Batch]:
+        """Training batches on the CPU, from the first epoch's anew when they are used up."""
+        while True:
+            for batch in self.train_dataloader():
+                yield self.on_after_batch_transfer(batch, 0)
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        return self._loader(self.val_windows, self._collate)
+
+    def on_after_batch_transfer(self, batch: Batch | RawBatch, dataloader_index: int) -> Batch:
+        """Make the features that were left to the device."""
+        if isinstance(batch, Batch):
+            return batch
+        return self._mixed([item for item in map(self._finished, batch.items) if item is not None])
+
+    def _finished(self, raw: RawItem) -> Item | None:
+        device = next((tensor.device for tensor in (raw.waveform, raw.frames) if tensor is not None), None)
+        with torch.no_grad():
+            features = self.device_preprocessor.to(device).from_tensors(raw.waveform, raw.frames)
+            return self.train_windows.finished(features, raw.target, raw.example, raw.seconds, raw.generator)
 
     def _loader(
-        self, windows: Dataset[Item | None], sampler: Sampler[int] | None = None, drop_last: bool = False
-    ) -> DataLoader[Item | None]:
+        self, windows: Dataset[Any], collate_fn: Any, sampler: Sampler[int] | None = None, drop_last: bool = False
+    ) -> DataLoader[Any]:
+        workers = self.loading.workers
         return DataLoader(
             windows,
-            batch_size=self.batch_size,
+            batch_size=self.loading.batch_size,
             sampler=sampler,
             drop_last=drop_last,
-            num_workers=self.workers,
-            persistent_workers=self.workers > 0,
-            prefetch_factor=2 if self.workers else None,
-            collate_fn=self._collate,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            prefetch_factor=2 if workers else None,
+            pin_memory=self.loading.pin_memory,
+            collate_fn=collate_fn,
         )
 
-    def _collate(self, items: Sequence[Item | None]) -> Batch:
-        readable = [item for item in items if item is not None]
-        if not readable:
-            raise RunStopped("a batch", "none of its files can be read", "see the warnings above")
-        features, lengths = collate([item.features for item in readable], self.window_steps)
-        return Batch(
-            features,
-            lengths,
-            torch.stack([item.target for item in readable]),
-            tuple(item.example for item in readable),
-            tuple(item.seconds for item in readable),
+    def _collate_training(self, items: Sequence[Item | RawItem | None]) -> Batch | RawBatch:
+        raws = tuple(item for item in items if isinstance(item, RawItem))
+        return RawBatch(raws) if raws else self._mixed([item for item in items if isinstance(item, Item)])
+
+    def _mixed(self, items: Sequence[Item]) -> Batch:
+        batch = self._collate(items)
+        mixture = self.train_windows.augmentation.augment_batch(batch.features, batch.lengths, items[0].generator)
+        if mixture is None:
+            return batch
+        return replace(
+            batch,
+            features=mixture.features,
+            lengths=mixture.lengths,
+            partner_targets=batch.targets[mixture.partner],
+            partner_weight=mixture.weight,
         )
+
+    def _collate(self, items: Sequence[Item]) -> Batch:
+        if not items:
+            raise RunStopped("a batch", "none of its files can be read", "see the warnings above")
+        features, lengths = collate([item.features for item in items], self.preprocessor.window_steps)
+        device = next(iter(features.values())).device
+        targets = torch.stack([item.target for item in items]).to(device)
+        examples = tuple(item.example for item in items)
+        return Batch(features, lengths, targets, examples, tuple(item.seconds for item in items))

@@ -1,95 +1,114 @@
-"""Train: corpus and configuration in, bundle out."""
+"""Train one network: corpus, split and configuration in, bundle out."""
 
+import json
 import logging
 import shlex
 import sys
 import warnings
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from pytorch_lightning import Trainer, seed_everything
-from pytorch_lightning.callbacks import ModelCheckpoint, WeightAveraging
-from pytorch_lightning.loggers import CSVLogger
+from pytorch_lightning import Callback, Trainer, seed_everything
+from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint, WeightAveraging
+from pytorch_lightning.loggers import CSVLogger, Logger
 
+from avpipe.augment import Augmentation
 from avpipe.bundle import Origin, save_bundle
 from avpipe.config import Spec, instantiate, target_of
-from avpipe.corpora import Corpus, Split, make_split
+from avpipe.corpora import Corpus, Split
 from avpipe.device import choose_device, worker_count
 from avpipe.errors import ArgumentError, AvpipeError
 from avpipe.files import write_text
+from avpipe.networks import Network
 from avpipe.objectives import Objective
-from avpipe.training.data import AVDataModule, Recording, measure
+from avpipe.training.cache import Cache
+from avpipe.training.calibration import calibrated
+from avpipe.training.checkpoints import WholeCheckpointIO, has_stopped_early, read_checkpoint
+from avpipe.training.data import AVDataModule, Loading, TrainingWindows, ValidationWindows
 from avpipe.training.learner import Learner
-from avpipe.training.optim import warmed_up_average
-from avpipe.training.progress import on_terminal, progress
-from avpipe.training.run import claim_split, open_run
+from avpipe.training.lr_finder import find_lr
+from avpipe.training.optim import Recipe, warmed_up_average
+from avpipe.training.progress import History, on_terminal, progress
+from avpipe.training.recordings import Recording, measure
+from avpipe.training.run import claim
+
+LOGGERS = ("csv", "tensorboard")
 
 
 @dataclass(frozen=True, slots=True)
-class TrainedRun:
-    """A finished training."""
+class Job:
+    """One network to be trained."""
 
     folder: Path
-    bundle: Path
     corpus: Corpus
     split: Split
+    origin_split: Mapping[str, Any]
+    """By which :func:`avpipe.corpora.split_of` finds the split again."""
+
+    @property
+    def bundle(self) -> Path:
+        return self.folder / "bundle"
 
 
-def train(config: Mapping[str, Any]) -> TrainedRun:
-    """Train the network that ``config`` describes, or go on where an earlier call stopped.
-
-    Writes ``config.json split.csv unreadable.txt checkpoints/ logs/ bundle/`` into the run's folder.
-
-    Args:
-        config: ``train.yaml`` as plain data.
+def check_values(config: Mapping[str, Any]) -> None:
+    """Refuse what would only fail, or do nothing, once the run has begun.
 
     Raises:
-        AvpipeError: of any kind below this floor, one line.
+        ArgumentError: naming the key and what it takes.
     """
-    device = choose_device(config["device"]["name"])
-    _check_values(config)
-    _quiet()
-    seed_everything(config["seed"], workers=True, verbose=False)
-    corpus: Corpus = instantiate(config["corpus"])
-    split = make_split(corpus, **config["split"])
-    run = TrainedRun(folder := open_run(config, corpus.name), folder / "bundle", corpus, split)
-    claim_split(run.folder, split.sha256)
-    split.write_manifest(run.folder / "split.csv")
-    if run.bundle.is_dir():
-        return run
-    train_part, val_part = _readable(run)
-    specs = _specs(config, [recording.example.target for recording in train_part])
-    objective: Objective = instantiate(specs["objective"])
-    data = AVDataModule(
-        train_part,
-        val_part,
-        instantiate(specs["preprocessor"]),
-        instantiate(config["augment"]),
-        objective,
-        config["data"]["batch_size"],
-        worker_count(config["data"]["workers"]),
-        config["seed"],
-    )
-    targets = [recording.example.target for recording in val_part]
-    learner = Learner(instantiate(specs["network"]), objective, instantiate(config["optim"]), targets)
-    chosen = _fit(config, device, run.folder, learner, data)
-    learner.load_state_dict(torch.load(chosen, map_location="cpu", weights_only=True)["state_dict"])
-    save_bundle(run.bundle, specs, learner.network.cpu(), objective.cpu(), _origin(config, run))
-    return run
-
-
-def _check_values(config: Mapping[str, Any]) -> None:
-    """Refuse what would only fail, or do nothing, once the run has begun."""
     for group, key, least in (("data", "batch_size", 1), ("trainer", "max_epochs", 1), ("optim", "lr", 1e-12)):
         if config[group][key] < least:
             reason = "must be positive" if least < 1 else f"must be at least {least}"
             raise ArgumentError(f"{group}.{key}={config[group][key]}", reason)
     worker_count(config["data"]["workers"])
-    if config["select"] not in ("last", "best"):
-        raise ArgumentError(f"select={config['select']}", "no such choice", "choose from: last, best")
+    _choose("select", config["select"], ("last", "best"))
+    _choose("data.sampling", config["data"]["sampling"], ("natural", "balanced"))
+    for name in _logger_names(config):
+        _choose("logger", name, LOGGERS)
+    if not 0 <= config["calibration"]["refuse_right"] < 1:
+        raise ArgumentError(f"calibration.refuse_right={config['calibration']['refuse_right']}", "is no fraction")
+
+
+def _choose(key: str, value: str, choices: Sequence[str]) -> None:
+    if value not in choices:
+        raise ArgumentError(f"{key}={value}", "no such choice", f"choose from: {', '.join(choices)}")
+
+
+def train(config: Mapping[str, Any], job: Job) -> None:
+    """Train the network that ``config`` describes, or go on where an earlier call stopped.
+
+    Writes ``config.json split.csv unreadable.txt history.csv checkpoints/ logs/ bundle/`` into the job's folder.
+
+    Args:
+        config: ``train.yaml`` as plain data.
+        job: what to train on, and where.
+
+    Raises:
+        AvpipeError: of any kind below this floor, one line.
+    """
+    device = choose_device(config["device"]["name"])
+    claim(job.folder, config, job.split.sha256)
+    job.split.write_manifest(job.folder / "split.csv")
+    if job.bundle.is_dir():
+        return
+    _quiet()
+    seed_everything(config["seed"], workers=True, verbose=False)
+    train_part, val_part = _readable(job, config["select"])
+    specs = _specs(config, [recording.example.target for recording in train_part])
+    objective: Objective = instantiate(specs["objective"])
+    data = _data(config, device, specs["preprocessor"], objective, train_part, val_part)
+    train_examples, val_examples = ([recording.example for recording in part] for part in (train_part, val_part))
+    network = instantiate(specs["network"])
+    optim = {**config["optim"], "lr": _learning_rate(config, job.folder, network, objective, data)}
+    learner = Learner(network, objective, instantiate(optim), train_examples, val_examples, config["seed"])
+    chosen = _fit(config, device, job.folder, learner, data)
+    learner.load_state_dict(read_checkpoint(chosen)["state_dict"])
+    specs["objective"] = calibrated(specs["objective"], learner, data, device, config["calibration"]["refuse_right"])
+    save_bundle(job.bundle, specs, network.cpu(), objective.cpu(), _origin(config, job))
 
 
 def _quiet() -> None:
@@ -100,15 +119,20 @@ def _quiet() -> None:
         warnings.filterwarnings("ignore", f".*{message}.*")
 
 
-def _readable(run: TrainedRun) -> tuple[list[Recording], list[Recording]]:
+def _readable(job: Job, select: str) -> tuple[list[Recording], list[Recording]]:
     """The recordings of both parts; what cannot be read is listed in ``unreadable.txt`` and told."""
-    (train_part, lost), (val_part, lost_too) = measure(run.split.train), measure(run.split.val or run.split.test)
-    lines = [*run.split.warnings, *lost, *lost_too]
-    for line in lines:
+    (train_part, lost), (val_part, lost_too) = measure(job.split.train), measure(job.split.val)
+    for line in [*job.split.warnings, *lost, *lost_too]:
         print(f"warning: {line}", file=sys.stderr)
-    write_text(run.folder / "unreadable.txt", "".join(f"{line}\n" for line in [*lost, *lost_too]))
-    if not train_part or not val_part:
-        raise AvpipeError(run.corpus.root, "no file to train on or to validate on can be read")
+    write_text(job.folder / "unreadable.txt", "".join(f"{line}\n" for line in [*lost, *lost_too]))
+    if not train_part:
+        raise AvpipeError(job.corpus.root, "no file to train on can be read")
+    if not val_part and select == "best":
+        raise ArgumentError("select=best", "there is no validation part to choose by", "give select=last")
+    if job.corpus.has_classes:
+        readable = {str(recording.example.target) for recording in train_part}
+        if empty := sorted({str(example.target) for example in job.split.train} - readable):
+            raise AvpipeError(job.corpus.root, f"no recording of {empty[0]!r} can be read", "mend or remove its files")
     return train_part, val_part
 
 
@@ -121,26 +145,76 @@ def _specs(config: Mapping[str, Any], targets: Sequence[Any]) -> dict[str, Spec]
     return {"preprocessor": config["preprocess"], "network": network, "objective": objective}
 
 
+def _data(
+    config: Mapping[str, Any],
+    device: torch.device,
+    preprocessor: Spec,
+    objective: Objective,
+    train_part: Sequence[Recording],
+    val_part: Sequence[Recording],
+) -> AVDataModule:
+    settings, seed = config["data"], config["seed"]
+    augmentation: Augmentation = instantiate(config["augment"])
+    cache: Cache = instantiate(config["cache"])
+    from_features = cache.kind == "features"
+    if from_features and augmentation.needs_clip:
+        reason = "the chosen augmentation changes sound or frames, which cached features no longer have"
+        raise ArgumentError("cache=features", reason, "give cache=decoded, or augment=none")
+    workers = worker_count(settings["workers"])
+    train_reader, val_reader = cache.readers(train_part, val_part, preprocessor, workers)
+    on_device = device.type == "cuda" if settings["features_on_device"] == "auto" else settings["features_on_device"]
+    train = TrainingWindows(
+        train_part, train_reader, augmentation, objective, seed, from_features, on_device and not from_features
+    )
+    val = ValidationWindows(val_part, val_reader, objective)
+    weights = _balanced(train_part) if settings["sampling"] == "balanced" else None
+    return AVDataModule(train, val, Loading(settings["batch_size"], workers, seed, weights, device.type == "cuda"))
+
+
+def _learning_rate(
+    config: Mapping[str, Any], folder: Path, network: Network, objective: Objective, data: AVDataModule
+) -> float:
+    """``optim.lr``, or with ``find_lr`` the one found when the run began."""
+    if not config["find_lr"]:
+        return float(config["optim"]["lr"])
+    record = folder / "lr.json"
+    if not record.is_file():
+        recipe: Recipe = instantiate(config["optim"])
+        curve = find_lr(network, objective, data.endless(), recipe.optimizer)
+        write_text(record, json.dumps(asdict(curve)) + "\n")
+    chosen = float(json.loads(record.read_text(encoding="utf-8"))["chosen"])
+    print(f"learning rate found: {chosen:.3g} (optim.lr={config['optim']['lr']} is not used)")
+    return chosen
+
+
+def _balanced(recordings: Sequence[Recording]) -> list[float]:
+    """How often each recording comes, so that each label comes equally often."""
+    labels = [str(recording.example.target) for recording in recordings]
+    counts = Counter(labels)
+    return [1.0 / counts[label] for label in labels]
+
+
 def _fit(config: Mapping[str, Any], device: torch.device, folder: Path, learner: Learner, data: AVDataModule) -> Path:
     """Run Lightning's loop from the last checkpoint, if there is one; returns the chosen checkpoint."""
-    metric = f"val/{learner.objective.best_metric}"
     checkpoints = folder / "checkpoints"
-    # Two of them, as Lightning's own "last" is only written where there is a new best.
-    best = ModelCheckpoint(checkpoints, "best", metric, mode="max", enable_version_counter=False)
-    last = ModelCheckpoint(checkpoints, "last", enable_version_counter=False)
+    begun = checkpoints / "last.ckpt"
+    validated = bool(data.val_windows.recordings)
+    if begun.is_file() and has_stopped_early(read_checkpoint(begun)):
+        return checkpoints / f"{config['select']}.ckpt"
     trainer: Trainer = instantiate(
         config["trainer"],
         accelerator="gpu" if device.type == "cuda" else device.type,
         precision=config["device"]["precision"],
         default_root_dir=str(folder),
-        logger=CSVLogger(folder, "logs"),
-        callbacks=[WeightAveraging(avg_fn=warmed_up_average(config["ema_decay"])), best, last, progress()],
+        logger=_loggers(config, folder),
+        callbacks=_callbacks(config, folder, f"val/{learner.objective.best_metric}" if validated else None),
+        plugins=[WholeCheckpointIO()],
         log_every_n_steps=10,
         num_sanity_val_steps=0,
+        limit_val_batches=None if validated else 0,
         enable_model_summary=False,
         enable_progress_bar=on_terminal(),
     )
-    begun = checkpoints / "last.ckpt"
     try:
         trainer.fit(learner, data, ckpt_path=begun if begun.is_file() else None)
     except SystemExit as error:  # what Lightning makes of Ctrl-C
@@ -148,15 +222,50 @@ def _fit(config: Mapping[str, Any], device: torch.device, folder: Path, learner:
     return checkpoints / f"{config['select']}.ckpt"
 
 
-def _origin(config: Mapping[str, Any], run: TrainedRun) -> Origin:
+def _callbacks(config: Mapping[str, Any], folder: Path, metric: str | None) -> list[Callback]:
+    checkpoints = folder / "checkpoints"
+    average = WeightAveraging(avg_fn=warmed_up_average(config["ema_decay"]))
+    # At the end of the epoch, when all of it has been told; two of them, as Lightning's own "last" is only written
+    # where there is a new best.
+    shared: dict[str, Any] = {"enable_version_counter": False, "save_on_train_epoch_end": True}
+    callbacks = [average, progress(), History(folder / "history.csv")]
+    if metric and config["patience"] is not None:
+        callbacks.append(EarlyStopping(metric, patience=config["patience"], mode="max"))
+    if metric:
+        callbacks.append(ModelCheckpoint(checkpoints, "best", metric, mode="max", **shared))
+    return [*callbacks, ModelCheckpoint(checkpoints, "last", **shared)]
+
+
+def _logger_names(config: Mapping[str, Any]) -> list[str]:
+    names = config["logger"]
+    return list(names) if isinstance(names, list) else [names]
+
+
+def _loggers(config: Mapping[str, Any], folder: Path) -> list[Logger]:
+    loggers: list[Logger] = []
+    for name in _logger_names(config):
+        if name == "csv":
+            loggers.append(CSVLogger(folder, "logs"))
+        else:
+            try:
+                from pytorch_lightning.loggers import TensorBoardLogger
+
+                loggers.append(TensorBoardLogger(folder, "tensorboard"))
+            except ModuleNotFoundError as error:
+                remedy = "pip install avpipe[tensorboard]"
+                raise ArgumentError("logger=tensorboard", "is not installed", remedy) from error
+    return loggers
+
+
+def _origin(config: Mapping[str, Any], job: Job) -> Origin:
     return Origin(
         task=config["task"]["name"],
         label=config["task"]["label"],
-        corpus=run.corpus.name,
-        licence=run.corpus.licence,
+        corpus=job.corpus.name,
+        licence=job.corpus.licence,
         seed=config["seed"],
-        split=config["split"],
-        split_sha256=run.split.sha256,
+        split=job.origin_split,
+        split_sha256=job.split.sha256,
         command=shlex.join(["avpipe", "train", *sys.argv[1:]]),
         metrics={},
     )

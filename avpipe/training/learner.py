@@ -4,13 +4,16 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+import torch
 from pytorch_lightning import LightningModule
 from torch import Tensor
 
+from avpipe.corpora import Example
 from avpipe.errors import RunStopped
 from avpipe.networks import Network
 from avpipe.objectives import Batch, Decoded, Objective
-from avpipe.training.optim import OneCycleAdamW
+from avpipe.training.optim import Recipe
 
 
 class Learner(LightningModule):
@@ -23,25 +26,39 @@ class Learner(LightningModule):
         network: to train.
         objective: loss and metrics.
         optim: makes the optimizer and its schedule.
-        val_targets: the corpus's targets of the validation examples, in the order that batches refer to.
+        train: the examples that training batches refer to by their places.
+        val: the same of validation batches.
+        seed: of what the network itself draws (dropout), together with the epoch and the batch.
     """
 
     def __init__(
-        self, network: Network, objective: Objective, optim: OneCycleAdamW, val_targets: Sequence[Any]
+        self,
+        network: Network,
+        objective: Objective,
+        optim: Recipe,
+        train: Sequence[Example],
+        val: Sequence[Example],
+        seed: int,
     ) -> None:
         super().__init__()
         self.network = network
         self.objective = objective
         self.optim = optim
-        self.val_targets = tuple(val_targets)
+        self.train_examples = tuple(train)
+        self.val_examples = tuple(val)
+        self.seed = seed
         self.val_windows: dict[int, list[tuple[Decoded, float]]] = defaultdict(list)
+
+    def on_train_batch_start(self, batch: Batch, batch_index: int) -> None:
+        # Anew for each batch, so that a run which was stopped goes on as if it had not been.
+        state = np.random.SeedSequence([self.seed, self.current_epoch, batch_index]).generate_state(1)
+        torch.manual_seed(int(state[0]))
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         loss = self.objective.loss(self.network(batch.features, batch.lengths), batch)
         if not loss.isfinite():
-            place = f"epoch {self.current_epoch} batch {batch_index}"
-            raise RunStopped(place, f"the loss is {loss.item()}", "lower optim.lr; the last checkpoint is kept")
-        self.log("train/loss", loss, prog_bar=True, batch_size=len(batch.targets))
+            self._stop(batch, batch_index, float(loss))
+        self.log("train/loss", loss, prog_bar=True, on_step=True, on_epoch=True, batch_size=len(batch.targets))
         return loss
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
@@ -54,10 +71,20 @@ class Learner(LightningModule):
     def on_validation_epoch_end(self) -> None:
         answers = [self.objective.combine(*zip(*windows, strict=True)) for windows in self.val_windows.values()]
         metrics = self.objective.metrics()
-        self.objective.update(metrics, answers, [self.val_targets[example] for example in self.val_windows])
+        self.objective.update(metrics, answers, [self.val_examples[place].target for place in self.val_windows])
         for name, value in metrics.compute().items():
             self.log(f"val/{name}", value, prog_bar=name == self.objective.best_metric)
         self.val_windows.clear()
 
     def configure_optimizers(self) -> Any:
         return self.optim.configure(self, int(self.trainer.estimated_stepping_batches))
+
+    def _stop(self, batch: Batch, batch_index: int, loss: float) -> None:
+        """Name what made the loss useless: files whose features are no numbers, or else the whole batch."""
+        finite = torch.stack([value.flatten(1).isfinite().all(1) for value in batch.features.values()]).all(0)
+        spoilt = [example for example, sound in zip(batch.examples, finite.tolist(), strict=True) if not sound]
+        names = ", ".join(self.train_examples[place].path.name for place in spoilt or batch.examples)
+        cause = "the features of these files are no numbers" if spoilt else "its files"
+        remedy = "leave these files out" if spoilt else "lower optim.lr; the last checkpoint is kept"
+        place = f"epoch {self.current_epoch + 1} batch {batch_index + 1}"
+        raise RunStopped(place, f"the loss is {loss}; {cause}: {names}", remedy)

@@ -1,42 +1,97 @@
 """Optimizers with their schedules, and the running mean of weights."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from avpipe.errors import ArgumentError
+from avpipe.training.schedules import Schedule
 
 
-class OneCycleAdamW:
-    """AdamW whose learning rate rises to a peak and falls to nothing, once over the whole run.
+class Recipe(ABC):
+    """An optimizer and how its learning rate goes.
 
     Args:
-        lr: at the peak.
+        lr: at the schedule's peak.
         weight_decay: of weights with two or more dimensions; biases and normalisation scales do not decay.
-        warm_up_fraction: part of all steps until the peak.
-
-    Reference:
-        I. Loshchilov, F. Hutter, "Decoupled Weight Decay Regularization", 2017, arXiv:1711.05101; L. N. Smith,
-        N. Topin, "Super-Convergence", 2017, arXiv:1708.07120 (momentum is cycled as well).
+        schedule: of the learning rate.
     """
 
-    def __init__(self, lr: float, weight_decay: float, warm_up_fraction: float) -> None:
-        self.lr = lr
-        self.weight_decay = weight_decay
-        self.warm_up_fraction = warm_up_fraction
+    def __init__(self, lr: float, weight_decay: float, schedule: Schedule) -> None:
+        for key, value in (("lr", lr), ("weight_decay", weight_decay)):
+            if not value >= 0:
+                raise ArgumentError(f"optim.{key}={value}", "must not be negative")
+        self.lr = float(lr)
+        self.weight_decay = float(weight_decay)
+        self.schedule = schedule
+
+    @abstractmethod
+    def optimizer(self, module: nn.Module) -> Optimizer:
+        """The optimizer of ``module``'s trainable parameters."""
 
     def configure(self, module: nn.Module, total_steps: int) -> dict[str, Any]:
         """The optimizer and schedule of ``module``'s trainable parameters, in Lightning's form."""
+        optimizer = self.optimizer(module)
+        schedule = self.schedule.build(optimizer, total_steps)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def _groups(self, module: nn.Module) -> list[dict[str, Any]]:
         trainable = [parameter for parameter in module.parameters() if parameter.requires_grad]
-        groups = [
+        return [
             {"params": [p for p in trainable if p.ndim > 1], "weight_decay": self.weight_decay},
             {"params": [p for p in trainable if p.ndim <= 1], "weight_decay": 0.0},
         ]
-        optimizer = torch.optim.AdamW(groups, lr=self.lr)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, max_lr=self.lr, total_steps=total_steps, pct_start=self.warm_up_fraction
-        )
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+class AdamW(Recipe):
+    """Adam with decoupled weight decay.
+
+    Args:
+        lr: as :class:`Recipe` has it.
+        weight_decay: as :class:`Recipe` has it.
+        schedule: as :class:`Recipe` has it.
+
+    Reference:
+        I. Loshchilov, F. Hutter, "Decoupled Weight Decay Regularization", 2017, arXiv:1711.05101. As torch has it:
+        the decay is scaled by the learning rate.
+    """
+
+    def optimizer(self, module: nn.Module) -> Optimizer:
+        return torch.optim.AdamW(self._groups(module), lr=self.lr)
+
+
+class SGD(Recipe):
+    """Stochastic gradient descent with momentum.
+
+    Args:
+        lr: as :class:`Recipe` has it.
+        weight_decay: as :class:`Recipe` has it; here a part of the gradient.
+        schedule: as :class:`Recipe` has it.
+        momentum: part of the last step that is taken again; a one-cycle schedule sets its own.
+        nesterov: the gradient is taken where the momentum leads.
+
+    Reference:
+        I. Sutskever et al., "On the importance of initialization and momentum in deep learning", ICML 2013. As torch
+        has it: the learning rate scales the momentum too.
+    """
+
+    def __init__(
+        self, lr: float, weight_decay: float, schedule: Schedule, momentum: float = 0.9, nesterov: bool = True
+    ) -> None:
+        super().__init__(lr, weight_decay, schedule)
+        if not 0 <= momentum < 1:
+            raise ArgumentError(f"optim.momentum={momentum}", "is no part", "give a number from 0 to below 1")
+        if nesterov and momentum == 0:
+            raise ArgumentError("optim.nesterov=true", "there is no momentum", "give optim.nesterov=false")
+        self.momentum = float(momentum)
+        self.nesterov = nesterov
+
+    def optimizer(self, module: nn.Module) -> Optimizer:
+        return torch.optim.SGD(self._groups(module), lr=self.lr, momentum=self.momentum, nesterov=self.nesterov)
 
 
 def warmed_up_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:

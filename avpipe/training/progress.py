@@ -1,24 +1,78 @@
-"""What a person sees while a network learns."""
+"""What a person sees while a network learns, and what is kept of it."""
 
+import csv
 import sys
 import time
+from pathlib import Path
+from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import RichProgressBar
 
+from avpipe.files import written_whole
+
+
+class History(Callback):
+    """``history.csv``: a row an epoch with everything that was logged, over all sittings of a run.
+
+    Args:
+        path: of the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.rows: list[dict[str, float]] = []
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.rows = list(state_dict["rows"])
+
+    def on_train_epoch_end(self, trainer: Trainer, learner: LightningModule) -> None:
+        rate = float(trainer.optimizers[0].param_groups[0]["lr"])
+        row = {"epoch": trainer.current_epoch + 1, "lr": rate, **_of_the_epoch(trainer)}
+        self.rows = [*self.rows[: trainer.current_epoch], row]
+        names = list(dict.fromkeys(name for each in self.rows for name in each))
+        with written_whole(self.path) as part, part.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, names, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(self.rows)
+
 
 class EpochLines(Callback):
-    """One line an epoch, for logs and for terminals that cannot redraw."""
+    """A line an epoch, and at least one a minute, for logs and for terminals that cannot redraw."""
 
     def __init__(self) -> None:
-        self.started = time.monotonic()
+        self.started = self.told = time.monotonic()
+        self.first_step = 0
 
-    def on_validation_end(self, trainer: Trainer, learner: LightningModule) -> None:
-        if trainer.sanity_checking:
-            return
-        values = " ".join(f"{name} {value:.3f}" for name, value in sorted(trainer.callback_metrics.items()))
-        elapsed = time.monotonic() - self.started
-        print(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs} {values} ({elapsed:.0f} s)", flush=True)
+    def on_train_start(self, trainer: Trainer, learner: LightningModule) -> None:
+        self.started = self.told = time.monotonic()
+        self.first_step = trainer.global_step
+
+    def on_train_batch_end(self, trainer: Trainer, learner: LightningModule, *rest: Any) -> None:
+        if time.monotonic() - self.told >= 60.0:
+            self._tell(trainer, f"step {trainer.global_step} of {trainer.estimated_stepping_batches:.0f}")
+
+    def on_train_epoch_end(self, trainer: Trainer, learner: LightningModule) -> None:
+        self._tell(trainer, " ".join(f"{name} {value:.3f}" for name, value in _of_the_epoch(trainer).items()))
+
+    def _tell(self, trainer: Trainer, what: str) -> None:
+        self.told = time.monotonic()
+        elapsed = self.told - self.started
+        done = trainer.global_step - self.first_step
+        left = elapsed / max(done, 1) * (float(trainer.estimated_stepping_batches) - trainer.global_step)
+        place = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
+        print(f"{place} {what} ({elapsed:.0f} s, about {left:.0f} s left)", flush=True)
+
+
+def _of_the_epoch(trainer: Trainer) -> dict[str, float]:
+    """What was logged, by name; of what is logged each step, the mean over the epoch."""
+    logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
+    means = {name.removesuffix("_epoch"): value for name, value in logged.items() if name.endswith("_epoch")}
+    whole = {name: value for name, value in logged.items() if not name.endswith(("_step", "_epoch"))}
+    return dict(sorted({**whole, **means}.items()))
 
 
 def on_terminal() -> bool:

@@ -1,16 +1,19 @@
-"""The folder of one training run, and the rule by which the same command finds it again."""
+"""The folder of one run, and the rule by which the same command finds it again."""
 
+import fcntl
 import hashlib
 import json
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from avpipe.errors import ArgumentError
 from avpipe.files import write_text
 
-_NOT_RESULT = ("run_dir", "device", "workers", "logger")
+_NOT_RESULT = ("run_dir", "device", "workers", "logger", "max_gb", "features_on_device")
 _PATHS = re.compile(r"root|path|weights")
 
 
@@ -26,28 +29,51 @@ def _result_part(node: Any) -> Any:
     return [_result_part(value) for value in node] if isinstance(node, list) else node
 
 
-def open_run(config: Mapping[str, Any], corpus: str) -> Path:
-    """The run's folder, made where it is missing.
+def run_folder(config: Mapping[str, Any], corpus: str) -> Path:
+    """Where the run that ``config`` describes is kept."""
+    return Path(config["run_dir"] or f"runs/{config['task']['name']}-{corpus}-{config_digest(config)}")
+
+
+def claim(folder: Path, config: Mapping[str, Any], split_sha256: str) -> None:
+    """Bind a folder to a configuration and to the examples that it learns from.
 
     Raises:
-        ArgumentError: if the folder holds a run of another configuration.
+        ArgumentError: if the folder holds a run of another configuration, or one begun on other examples, as two
+            corpora of one layout have the same configuration.
     """
-    digest = config_digest(config)
-    folder = Path(config["run_dir"] or f"runs/{config['task']['name']}-{corpus}-{digest}")
     record = folder / "config.json"
-    if record.is_file() and config_digest(json.loads(record.read_text(encoding="utf-8"))) != digest:
+    if record.is_file() and config_digest(_read(record)) != config_digest(config):
         raise ArgumentError(f"run_dir={folder}", "holds a run of another configuration", "name another folder")
+    split = folder / "split.sha256"
+    if split.is_file() and split.read_text(encoding="utf-8").strip() != split_sha256:
+        raise ArgumentError(f"run_dir={folder}", "was begun on other files or labels", "name another folder")
     write_text(record, json.dumps(config, indent=2) + "\n")
-    return folder
+    write_text(split, split_sha256 + "\n")
 
 
-def claim_split(folder: Path, sha256: str) -> None:
-    """Bind the run to the examples that it learns from.
+def _read(record: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(record.read_text(encoding="utf-8"))
+        return dict(found)
+    except (ValueError, TypeError) as error:
+        raise ArgumentError(record, "is not a configuration", "name another run_dir") from error
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep a second run out of a folder, as long as this process lives.
 
     Raises:
-        ArgumentError: if it was begun on others, as two corpora of one layout have the same configuration.
+        ArgumentError: if another run is at work in it.
     """
-    record = folder / "split.sha256"
-    if record.is_file() and record.read_text(encoding="utf-8").strip() != sha256:
-        raise ArgumentError(f"run_dir={folder}", "was begun on other files or labels", "name another folder")
-    write_text(record, sha256 + "\n")
+    if int(os.environ.get("LOCAL_RANK", "0")) > 0:  # one run of several processes, the first of which holds the lock
+        yield
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            remedy = "wait for it, or name another folder"
+            raise ArgumentError(f"run_dir={folder}", "another run is at work in it", remedy) from error
+        yield

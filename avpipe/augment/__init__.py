@@ -1,0 +1,51 @@
+"""All randomness between a recording and a batch, drawn from one generator an item: a run repeats exactly.
+
+Each transform is a pure function of what it is given and of the generator's state.
+"""
+
+from avpipe.augment.augmentation import Augmentation, BatchTransform, ClipTransform, FeatureTransform
+from avpipe.augment.band import BandLimit
+from avpipe.augment.draw import item_generator, random_start
+from avpipe.augment.frames import (
+    ColourJitter,
+    HorizontalFlip,
+    RandomCrop,
+    RandomErasing,
+    RandomResizedCrop,
+    TemporalJitter,
+)
+from avpipe.augment.mixing import CutMix, Mixture, MixUp
+from avpipe.augment.noise import ColouredNoise, Noise
+from avpipe.augment.room import RecordedRoom, RoomResponse
+from avpipe.augment.sound import Gain, RandomPlacement, TimeShift
+from avpipe.augment.spectrogram import SpecAugment, VocalTractWarp
+from avpipe.augment.speed import Speed
+
+__all__ = [
+    "Augmentation",
+    "BandLimit",
+    "BatchTransform",
+    "ClipTransform",
+    "ColourJitter",
+    "ColouredNoise",
+    "CutMix",
+    "FeatureTransform",
+    "Gain",
+    "HorizontalFlip",
+    "MixUp",
+    "Mixture",
+    "Noise",
+    "RandomCrop",
+    "RandomErasing",
+    "RandomPlacement",
+    "RandomResizedCrop",
+    "RecordedRoom",
+    "RoomResponse",
+    "SpecAugment",
+    "Speed",
+    "TemporalJitter",
+    "TimeShift",
+    "VocalTractWarp",
+    "item_generator",
+    "random_start",
+]

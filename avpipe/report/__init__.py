@@ -1,0 +1,37 @@
+"""Pages that tell what was trained, measured and answered: each one HTML file that needs nothing else.
+
+Whoever scores answers needs only :class:`ScoredAnswer`: matplotlib and jinja2 are loaded by the first page.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from avpipe.report.answers import ScoredAnswer
+
+if TYPE_CHECKING:
+    from avpipe.report.cross_validation import CrossValidationReport, FoldRow, write_cross_validation_report
+    from avpipe.report.predictions import write_prediction_report
+    from avpipe.report.scores import EvaluationReport, TrainingReport, write_evaluation_report, write_training_report
+
+__all__ = [
+    "CrossValidationReport",
+    "EvaluationReport",
+    "FoldRow",
+    "ScoredAnswer",
+    "TrainingReport",
+    "write_cross_validation_report",
+    "write_evaluation_report",
+    "write_prediction_report",
+    "write_training_report",
+]
+
+_PAGES = ("cross_validation", "predictions", "scores")
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        for page in _PAGES:
+            module = import_module(f"avpipe.report.{page}")
+            if name in vars(module):
+                return vars(module)[name]
+    raise AttributeError(f"module 'avpipe.report' has no attribute {name!r}")

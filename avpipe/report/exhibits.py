@@ -1,0 +1,88 @@
+"""The worst errors, to be looked at and listened to."""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from avpipe.errors import AvpipeError
+from avpipe.features import FrameStack, Preprocessor
+from avpipe.media import Clip, read_clip, stream_clips
+from avpipe.report.answers import ScoredAnswer
+from avpipe.report.images import SOUND_HZ, jpeg_uri, mel_pixels, sound_uri, strip_pixels
+
+MAX_EXHIBITS = 8
+MAX_SOUND_SEC = 6.0
+
+
+@dataclass(frozen=True, slots=True)
+class Exhibit:
+    """A wrong answer with what the network saw and heard."""
+
+    answer: ScoredAnswer
+    pictures: tuple[tuple[str, str], ...] = ()
+    """(data URI, what it shows) each."""
+    sound: str = ""
+    """A data URI; empty where the network does not listen, or nothing can be heard."""
+    trouble: str = ""
+    """Why the example can no longer be shown."""
+
+
+def worst_errors(
+    answers: Sequence[ScoredAnswer], preprocessor: Preprocessor | None, limit: int = MAX_EXHIBITS
+) -> list[Exhibit]:
+    """The most confident of the wrong answers that were given; a refusal is none.
+
+    Only these files are read, each its first window and at most MAX_SOUND_SEC of sound.
+    """
+    wrong = [answer for answer in answers if not answer.refused and answer.label != answer.target]
+    wrong.sort(key=lambda answer: (-answer.confidence, answer.name, answer.start_sec))
+    # The caller's own may be on another device.
+    ours = None if preprocessor is None else copy.deepcopy(preprocessor).cpu()
+    return [_exhibit(answer, ours) for answer in wrong[:limit]]
+
+
+def _exhibit(answer: ScoredAnswer, preprocessor: Preprocessor | None) -> Exhibit:
+    if preprocessor is None:
+        return Exhibit(answer)
+    try:
+        with stream_clips(answer.path, [preprocessor.plan], answer.start_sec, answer.end_sec) as clips:
+            _, clip = next(clips)
+        pictures = _pictures(clip, preprocessor)
+        sound = _sound(answer) if clip.waveform is not None else ""
+    except AvpipeError as error:
+        return Exhibit(answer, trouble=f"cannot be shown: {error.reason}")
+    # The page is worth more than one picture in it: whatever a changed file does to the features is told in its place.
+    except (OSError, ValueError, RuntimeError) as error:
+        return Exhibit(answer, trouble=f"cannot be shown: {error}")
+    return Exhibit(answer, pictures, sound, "" if pictures else "cannot be shown: nothing is left in this stretch")
+
+
+def _pictures(clip: Clip, preprocessor: Preprocessor) -> tuple[tuple[str, str], ...]:
+    """What the network is given of the first window."""
+    features = preprocessor(clip)
+    pictures = []
+    if "audio" in features:
+        mel = features["audio"][0].numpy()
+        seconds = clip.waveform.shape[1] / clip.sample_rate if clip.waveform is not None and clip.sample_rate else 0.0
+        told = f"Log-mel spectrogram, {mel.shape[0]} bands, {clip.start_sec:.1f} to {clip.start_sec + seconds:.1f} s"
+        pictures.append((jpeg_uri(mel_pixels(mel)), told))
+    if "video" in features and preprocessor.video is not None:
+        frames = _seen_frames(features["video"].numpy(), preprocessor.video)
+        end_sec = clip.start_sec + preprocessor.window_sec
+        told = f"{min(6, len(frames))} of {len(frames)} frames, {clip.start_sec:.1f} to {end_sec:.1f} s"
+        pictures.append((jpeg_uri(strip_pixels(frames)), told))
+    return tuple(pictures)
+
+
+def _seen_frames(video: np.ndarray, stack: FrameStack) -> np.ndarray:
+    """Standardised (3, T, H, W) back to pictures, (T, H, W, 3) uint8."""
+    values = (video * stack.std.numpy() + stack.mean.numpy()) * 255.0
+    return values.round().clip(0, 255).astype(np.uint8).transpose(1, 2, 3, 0)
+
+
+def _sound(answer: ScoredAnswer) -> str:
+    asked = MAX_SOUND_SEC if answer.end_sec is None else min(MAX_SOUND_SEC, answer.end_sec - answer.start_sec)
+    clip = read_clip(answer.path, answer.start_sec, asked, sample_rate=SOUND_HZ, mono=True)
+    return "" if clip.waveform is None else sound_uri(clip.waveform)

@@ -1,0 +1,80 @@
+"""Pictures and sounds as text, so that they stand in the page itself."""
+
+import base64
+import io
+import tempfile
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from matplotlib.image import imsave
+
+from avpipe.media import UnwritableMedia, write_audio
+
+MAX_COLUMNS = 600
+"""A mel picture is no wider; neighbouring frames are averaged."""
+
+FRAME_PX = 128
+"""Frames of a strip are no wider."""
+
+SOUND_HZ = 16_000
+SOUND_BITS_PER_SEC = 32_000
+"""MP3 because every browser plays it, and at this rate its bytes are the same each time."""
+
+
+def data_uri(content: bytes, kind: str) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def jpeg_uri(pixels: np.ndarray) -> str:
+    """
+    Shape:
+        pixels: (H, W, 3), uint8.
+    """
+    buffer = io.BytesIO()
+    imsave(buffer, np.ascontiguousarray(pixels), format="jpg", pil_kwargs={"quality": 82, "subsampling": 0})
+    return data_uri(buffer.getvalue(), "image/jpeg")
+
+
+def mel_pixels(mel: np.ndarray) -> np.ndarray:
+    """A log-mel picture, low bands at the bottom; its darkest and brightest hundredth are cut off.
+
+    Shape:
+        mel: (n_mels, frames), any scale; returns (n_mels, at most MAX_COLUMNS, 3), uint8.
+    """
+    columns = min(mel.shape[1], MAX_COLUMNS)
+    cuts = np.linspace(0, mel.shape[1], columns + 1).astype(int)
+    mel = np.nan_to_num(np.add.reduceat(mel, cuts[:-1], axis=1) / np.diff(cuts))
+    low, high = np.percentile(mel, (1, 99))
+    scaled = np.clip((mel - low) / max(high - low, 1e-6), 0, 1)
+    return np.asarray(matplotlib.colormaps["magma"](scaled[::-1], bytes=True))[..., :3]
+
+
+def strip_pixels(frames: np.ndarray, count: int = 6) -> np.ndarray:
+    """Frames at even distances, side by side.
+
+    Shape:
+        frames: (T, H, W, 3), uint8; returns (h, count * w, 3), uint8, with w at most FRAME_PX.
+    """
+    chosen = frames[np.linspace(0, len(frames) - 1, min(count, len(frames))).round().astype(int)]
+    step = -(-chosen.shape[2] // FRAME_PX)
+    height, width = (side // step * step for side in chosen.shape[1:3])
+    blocks = chosen[:, :height, :width].reshape(len(chosen), height // step, step, width // step, step, 3)
+    return np.concatenate(list(blocks.mean(axis=(2, 4)).round().astype(np.uint8)), axis=1)
+
+
+def sound_uri(waveform: np.ndarray) -> str:
+    """Sound for a player: MP3, or wav where this FFmpeg cannot write it.
+
+    Shape:
+        waveform: (1, samples) at SOUND_HZ, float32 in [-1, 1].
+    """
+    with tempfile.TemporaryDirectory(prefix="avpipe-report-") as folder:
+        path = Path(folder) / "sound.mp3"
+        try:
+            write_audio(path, waveform, SOUND_HZ, bit_rate=SOUND_BITS_PER_SEC)
+            return data_uri(path.read_bytes(), "audio/mpeg")
+        except UnwritableMedia:
+            path = path.with_suffix(".wav")
+            write_audio(path, waveform, SOUND_HZ, subtype="PCM_16")
+            return data_uri(path.read_bytes(), "audio/wav")

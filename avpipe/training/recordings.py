@@ -1,0 +1,86 @@
+"""Recordings to learn from, and how their clips and windows are read from their files."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from avpipe.corpora import Example
+from avpipe.features import Features, Preprocessor, single_threaded
+from avpipe.media import Clip, MediaError, probe, read_clip, stream_clips
+
+Window = tuple[Features, float]
+"""The features of one window, and its true length in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """An example whose length is known."""
+
+    example: Example
+    duration_sec: float
+    """From the example's own start."""
+
+
+def measure(examples: Sequence[Example]) -> tuple[list[Recording], list[str]]:
+    """The readable examples with their lengths, and a line for each that cannot be read."""
+    recordings, lines = [], []
+    for example in examples:
+        try:
+            end_sec = example.end_sec if example.end_sec is not None else _end_sec(example.path)
+            recordings.append(Recording(example, end_sec - example.start_sec))
+        except MediaError as error:
+            lines.append(str(error))
+    return recordings, lines
+
+
+def _end_sec(path: Path) -> float:
+    """Where a file ends on its own timeline; one whose header does not tell is decoded."""
+    told = probe(path).end_sec
+    if told is not None:
+        return told
+    found = probe(path, decode=True).coverage
+    return found.asked_sec if found else 0.0
+
+
+class Reader:
+    """Reads recordings from their files.
+
+    Args:
+        preprocessor: the bundle's.
+    """
+
+    def __init__(self, preprocessor: Preprocessor) -> None:
+        self.preprocessor = preprocessor
+
+    def clip(self, recording: Recording, offset_sec: float) -> Clip:
+        """One window's clip, which begins ``offset_sec`` after the recording's start.
+
+        Raises:
+            MediaError: if it cannot be read.
+        """
+        seconds = min(self.preprocessor.window_sec, recording.duration_sec - offset_sec)
+        start_sec = recording.example.start_sec + offset_sec
+        return read_clip(recording.example.path, start_sec, seconds, **asdict(self.preprocessor.clip_format))
+
+    def window(self, recording: Recording, draw: float) -> Window:
+        """The window at ``draw`` in [0, 1) of those that :meth:`windows` gives."""
+        plan = self.preprocessor.plan
+        count = 1 + max(0, math.ceil((recording.duration_sec - plan.window_sec) / plan.hop_sec - 1e-6))
+        clip = self.clip(recording, int(draw * count) * plan.hop_sec)
+        with single_threaded():
+            return self.preprocessor(clip), clip.coverage.asked_sec
+
+    def windows(self, recording: Recording) -> Iterator[Window]:
+        """Every window that holds anything, as prediction cuts them.
+
+        Raises:
+            MediaError: if they cannot be read.
+        """
+        example = recording.example
+        with stream_clips(example.path, [self.preprocessor.plan], example.start_sec, example.end_sec) as clips:
+            for _, clip in clips:
+                with single_threaded():
+                    features = self.preprocessor(clip)
+                if features:
+                    yield features, clip.coverage.asked_sec

@@ -1,0 +1,84 @@
+"""Masks, and voices of other throats, measured on the spectrogram of tones."""
+
+import librosa
+import numpy as np
+import pytest
+import torch
+
+from avpipe.augment import SpecAugment, VocalTractWarp, item_generator
+from avpipe.augment.spectrogram import hertz_to_mel, mel_to_hertz
+from avpipe.features import LogMel
+from tests.clips import generator_of
+from tests.synthetic import RATE_HZ, tone
+
+
+def test_spec_augment_masks_no_more_than_it_may_and_leaves_its_input_alone():
+    mel = torch.randn(1, 40, 100, generator=torch.Generator().manual_seed(0))
+    before = mel.clone()
+    masks = SpecAugment(num_bands=2, band_mels=8, num_stretches=2, stretch_fraction=0.1)
+    changed_parts = []
+    for index in range(50):
+        masked = masks({"audio": mel}, item_generator(0, 0, index))["audio"]
+        changed = masked != before
+        changed_parts.append(float(changed.float().mean()))
+        assert int(changed.all(2).sum()) <= 16
+        assert int(changed.all(1).sum()) <= 20
+    assert torch.equal(mel, before)
+    assert max(changed_parts) > 0.1
+
+
+def test_the_mel_scale_is_the_one_of_the_features():
+    frequencies_hz = np.linspace(0.0, 8000.0, 500)
+    np.testing.assert_allclose(hertz_to_mel(frequencies_hz), librosa.hz_to_mel(frequencies_hz), atol=1e-9)
+    np.testing.assert_allclose(mel_to_hertz(hertz_to_mel(frequencies_hz)), frequencies_hz, atol=1e-9)
+
+
+def peak_hz(mel: torch.Tensor, f_min: float, f_max: float) -> float:
+    """Centre of mass of the bands around the strongest, in Hz."""
+    level = mel[0, :, 20:80].double().mean(1)
+    strength = (level - level.max()).mul(0.5).exp().numpy()
+    strength[strength < 0.05] = 0.0
+    centres = librosa.mel_frequencies(mel.shape[1] + 2, fmin=f_min, fmax=f_max)[1:-1]
+    return float((centres * strength).sum() / strength.sum())
+
+
+@pytest.mark.parametrize("factor", [0.85, 0.9, 1.1, 1.2])
+@pytest.mark.parametrize(("f_min", "f_max"), [(0.0, 8000.0), (60.0, 7600.0)])
+def test_a_peak_moves_by_the_factor(factor, f_min, f_max):
+    features = LogMel(RATE_HZ, 1024, 160, 128, f_min, f_max)
+    warp = VocalTractWarp(RATE_HZ, factor, factor, f_min=f_min, f_max=f_max)
+    for frequency_hz in (500.0, 1000.0, 2500.0):
+        mel = features(torch.from_numpy(tone(1.0, frequency_hz)))
+        warped = warp({"audio": mel}, generator_of())["audio"]
+        assert warped.shape == mel.shape
+        assert peak_hz(warped, f_min, f_max) / peak_hz(mel, f_min, f_max) == pytest.approx(factor, rel=0.02)
+
+
+def test_a_warp_is_like_the_features_of_a_tone_at_the_new_frequency():
+    features = LogMel(RATE_HZ, 512, 160, 64)
+    before, after = (features(torch.from_numpy(tone(1.0, frequency_hz))) for frequency_hz in (1000.0, 1100.0))
+    warped = VocalTractWarp(RATE_HZ, 1.1, 1.1)({"audio": before}, generator_of())["audio"]
+    assert int(warped[0, :, 50].argmax()) == int(after[0, :, 50].argmax())
+
+
+def test_the_ends_of_the_band_stay_and_one_is_no_change():
+    mel = torch.randn(1, 64, 10, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(VocalTractWarp(RATE_HZ, 1.0, 1.0)({"audio": mel}, generator_of())["audio"], mel)
+    ramp = torch.linspace(0, 1, 64)[None, :, None].expand(1, 64, 3)
+    for factor in (0.9, 1.1):
+        warped = VocalTractWarp(RATE_HZ, factor, factor)({"audio": ramp}, generator_of())["audio"][0, :, 0]
+        assert float(warped[-1]) == pytest.approx(1.0, abs=0.01)
+        assert bool((warped.diff() >= 0).all())
+
+
+def test_a_warp_leaves_the_mean_of_scaled_features_where_it_was():
+    """Each new band is a mean of old ones: subtracting a constant before or after gives the same."""
+    mel = torch.randn(1, 64, 10, generator=torch.Generator().manual_seed(0))
+    warp = VocalTractWarp(RATE_HZ, 0.9, 1.1)
+    once, scaled = (warp({"audio": each}, generator_of())["audio"] for each in (mel, (mel - 3.0) / 2.0))
+    torch.testing.assert_close((once - 3.0) / 2.0, scaled)
+
+
+def test_factors_out_of_range_are_refused():
+    with pytest.raises(ValueError, match="boundary"):
+        VocalTractWarp(RATE_HZ, 0.9, 1.8)
