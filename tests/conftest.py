@@ -1,6 +1,7 @@
 """What every test stands on: one thread a process, no display, and the real recordings where they are."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,9 @@ import pytest
 for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
+# What tests decode is not to stand in the cache of whoever runs them.
+_CACHE = tempfile.TemporaryDirectory(prefix="avpipe-tests-", ignore_cleanup_errors=True)
+os.environ["XDG_CACHE_HOME"] = _CACHE.name
 
 CORPORA_VARIABLE = "AVPIPE_CORPORA"
 ROOT = Path(__file__).resolve().parent.parent

@@ -65,6 +65,18 @@ def test_an_answer_is_bit_equal_in_any_place_and_beside_any_neighbour(case):
     assert torch.equal(beside_zeros[0], whole[0])
 
 
+def test_how_much_padding_there_is_does_not_matter():
+    torch.manual_seed(0)
+    network = Network({"audio": ResidualEncoder2d()}, StatisticsPooling, Identity, num_outputs=5)
+    mel, lengths = torch.randn(3, 1, 40, 50), torch.tensor([30, 17, 1])
+    network({"audio": mel}, {"audio": lengths})  # normalisation that moves zeros
+    network.eval()
+    with torch.inference_mode():
+        long = network({"audio": mel}, {"audio": lengths}).value
+        short = network({"audio": mel[..., :30]}, {"audio": lengths}).value
+    torch.testing.assert_close(long, short, rtol=0.0, atol=1e-5)
+
+
 def test_what_stands_in_the_padding_does_not_matter(case):
     network, sense, features, lengths = case
     network.eval()

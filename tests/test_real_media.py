@@ -16,10 +16,11 @@ pytestmark = pytest.mark.corpora
 
 def test_the_digits_bundle_has_the_score_of_its_card(corpora):
     bundle = load_bundle(find_bundle("digits"))
-    split = make_split(Fsdd(corpora / "fsdd"), **bundle.origin.split)
+    corpus = Fsdd(corpora / "fsdd")
+    split = make_split(corpus, **bundle.origin.split)
     assert split.sha256 == bundle.origin.split_sha256
-    scores = evaluate(bundle, split.test)
-    assert scores.num_examples == 300
+    scores = evaluate(bundle, corpus, split.test, batch_size=16, workers=0)
+    assert len(scores.answers) == 300
     assert scores.metrics == pytest.approx(dict(bundle.origin.metrics), abs=1e-3)
     assert scores.metrics["uar"] >= 0.98
 

@@ -23,6 +23,7 @@ from avpipe.corpora import SIDES, Corpus, scored_split
 from avpipe.device import choose_device, worker_count
 from avpipe.errors import ArgumentError
 from avpipe.inference.evaluate import evaluate
+from avpipe.inference.pages import write_evaluation_page
 from avpipe.inference.scores import print_scores, write_scores
 
 
@@ -42,6 +43,7 @@ def main(config: Mapping[str, Any]) -> int:
     scores = evaluate(bundle, corpus, examples, config["batch_size"], worker_count(config["workers"]))
     output = Path(config["output"])
     write_scores(output, bundle.origin, split, part, corpus.name, scores)
+    write_evaluation_page(output, bundle, config)
     print_scores(output)
     return 0
 

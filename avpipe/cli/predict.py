@@ -2,8 +2,8 @@
 
 usage: avpipe predict bundle=BUNDLE [input=]PATH [output=]DIR [key=value ...]
 
-Writes predictions.jsonl, predictions.csv and summary.json into DIR, and keeps a journal there: the same command again
-answers only what is missing or has changed.
+Writes predictions.jsonl, predictions.csv, summary.json and report.html into DIR, and keeps a journal there: the same
+command again answers only what is missing or has changed.
 
   bundle       a folder, the name of one that ships (avpipe list; left out: digits), or several from one decode:
                bundle=[run/bundle,digits]
@@ -36,6 +36,7 @@ from avpipe.inference.inputs import find_jobs
 from avpipe.inference.journal import Journal
 from avpipe.inference.summary import print_summary, summarise
 from avpipe.progress import counted
+from avpipe.report import write_prediction_report
 
 
 def main(config: Mapping[str, Any]) -> int:
@@ -58,6 +59,7 @@ def main(config: Mapping[str, Any]) -> int:
         for write in formats:
             write(output, journal.records(jobs))
         totals = summarise(journal.records(jobs), settings)
+        write_prediction_report(output / "report.html", journal.records(jobs), Path(config["input"]), totals)
     write_text(output / "summary.json", json.dumps(totals, indent=2, ensure_ascii=False) + "\n")
     print_summary(totals, len(jobs) - sum(summary.statuses.values()), output)
     return 1 if totals["statuses"].get("error") else 0

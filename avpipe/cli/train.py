@@ -30,6 +30,7 @@ from avpipe.cli.command import run
 from avpipe.device import choose_device, worker_count
 from avpipe.inference.answers import write_answers
 from avpipe.inference.evaluate import evaluate
+from avpipe.inference.pages import write_pooled_page, write_training_page
 from avpipe.inference.pooled import ScoredRun, print_pooled, read_pooled, write_pooled
 from avpipe.inference.scores import print_scores, write_scores
 from avpipe.training import Job, Plan, locked, make_plan, save_ensemble, train
@@ -64,6 +65,8 @@ def _score(config: Mapping[str, Any], job: Job) -> None:
             scores.metrics["ece_uncalibrated"] = raw.metrics["ece"]
         record_metrics(job.bundle, scores.metrics)
         write_scores(output, bundle.origin, job.split, part, job.corpus.name, scores)
+    if not (job.folder / "report.html").is_file():
+        write_training_page(job.folder)
     print_scores(output)
     print(f"bundle: {job.bundle}")
 
@@ -73,6 +76,7 @@ def _pool(plan: Plan, config: Mapping[str, Any]) -> None:
     output = plan.folder / "cv.json"
     runs = [ScoredRun(job.folder) for _, job in plan.jobs]
     write_pooled(output, runs, load_bundle(plan.jobs[0][1].bundle).objective, plan.learned.sha256)
+    write_pooled_page(output)
     print_pooled(output)
     if config["ensemble"]:
         bundle = plan.folder / "bundle"

@@ -39,8 +39,8 @@ class UnweightedAverageRecall(MulticlassConfusionMatrix):
 class Classification(Objective):
     """Cross-entropy over labels; a file's scores are the mean of its windows' probabilities.
 
-    Metrics: ``accuracy``; ``uar``, the unweighted average recall over the labels that occur; ``f1``, its counterpart for F1; ``ece``,
-    the expected calibration error over 15 bins.
+    Metrics: ``accuracy``; ``uar``, the unweighted average recall over the labels that occur; ``f1``, the same of
+    F1; ``ece``, the expected calibration error over 15 bins.
 
     Args:
         labels: in the order of the network's outputs.

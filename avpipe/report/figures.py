@@ -32,7 +32,8 @@ def history_pictures(history: Sequence[Mapping[str, float]]) -> list[Picture]:
 
     Values that are no finite numbers are gaps in the lines; what never is one is named below.
     """
-    epochs = np.array([row.get("epoch", index + 1) for index, row in enumerate(history)], dtype=np.float64)
+    told = [_number(row.get("epoch")) for row in history]
+    epochs = np.array([index + 1 if math.isnan(epoch) else epoch for index, epoch in enumerate(told)])
     kinds: dict[str, dict[str, np.ndarray]] = {"Loss": {}, "Scores": {}, "Learning rate": {}, "Other": {}}
     for key in sorted({key for row in history for key in row}):
         values = np.array([_number(row.get(key)) for row in history])
@@ -72,14 +73,22 @@ def _history_picture(kind: str, epochs: np.ndarray, series: Mapping[str, np.ndar
         marker = "o" if len(epochs) <= MAX_MARKED else None
         axes.plot(epochs, values, marker=marker, markersize=3, **line_style(index))
         legend.append(LegendEntry(key, index))
-    axes.set_xlim(epochs.min() - 0.5, epochs.max() + 0.5)
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
+    _count_along(axes, epochs)
     never = [key for key in series if key not in shown]
     note = f"Never a finite number: {', '.join(never)}." if never else ""
     alt = f"{kind} by epoch, {len(epochs)} epochs. " + " ".join(
         f"{key}: {_first_finite(values):.3g} to {_first_finite(values[::-1]):.3g}." for key, values in shown.items()
     )
     return Picture(f"{kind} by epoch", inline_svg(figure, kind.lower().replace(" ", "-")), alt, tuple(legend), note)
+
+
+def _count_along(axes: Axes, places: np.ndarray) -> None:
+    """Whole numbers below, also where there are but one or two."""
+    axes.set_xlim(places.min() - 0.5, places.max() + 0.5)
+    if np.ptp(places) < 8:
+        axes.set_xticks(np.unique(places.round()))
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
 
 
 def _first_finite(values: np.ndarray) -> float:
@@ -130,7 +139,8 @@ def selective_picture(confidences: np.ndarray, correct: np.ndarray, threshold: f
         axes.axvline(threshold, color=INK, linewidth=0.9, linestyle=(0, (2, 2)))
         (kept,), (right,) = selective_accuracy(confidences, correct, np.array([threshold]))
         of_them = "" if math.isnan(right) else f", and {100 * right:.1f} % of them rightly"
-        note = f"At the threshold of {threshold:.3f}, {100 * kept:.1f} % are answered{of_them}; of all {100 * correct.mean():.1f} %."
+        whole = 100 * correct.mean()
+        note = f"At the threshold of {threshold:.3f}, {100 * kept:.1f} % are answered{of_them}; of all {whole:.1f} %."
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1.02)
     alt = f"Share answered and accuracy of the answered, by the threshold of confidence. {note}"
@@ -160,8 +170,7 @@ def folds_picture(
         if np.isfinite(intervals.get(metric, (math.nan, math.nan))).all():
             axes.axhspan(*intervals[metric], color=SERIES[index], alpha=0.12, linewidth=0)
         legend.append(LegendEntry(metric, index))
-    axes.set_xlim(0.5, len(folds) + 0.5)
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=25, integer=True))
+    _count_along(axes, places)
     note = "A dot a fold, a line at the mean"
     note += ", a band for the 95 % interval" if any(metric in intervals for metric in metrics) else ""
     note += ", a cross at the floor." if any(floors) else "."

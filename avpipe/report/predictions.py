@@ -104,6 +104,15 @@ def _located(root: Path, name: str) -> Path:
     return beside if beside.exists() else Path(name)
 
 
+def _colours(labels: Mapping[str, Mapping[str, int]]) -> dict[tuple[str, str], int]:
+    """The colour of each task's label; None, which a task says that gives text, has none."""
+    return {
+        (task, label): index % NUM_COLOURS
+        for task, counts in labels.items()
+        for index, label in enumerate(label for label in counts if label != "None")
+    }
+
+
 def write_prediction_report(
     path: Path,
     records: Iterable[Record],
@@ -126,12 +135,7 @@ def write_prediction_report(
         max_rows: of the table; the others are counted.
     """
     labels = summary.get("labels") or {}
-    # A label keeps its colour whatever else is in the page; None, where a task says text, has none.
-    colours = {
-        (task, label): index % NUM_COLOURS
-        for task, counts in labels.items()
-        for index, label in enumerate(label for label in counts if label != "None")
-    }
+    colours = _colours(labels)
     content = {
         "title": title,
         "summary": summary,

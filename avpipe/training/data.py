@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, Sampler, get_
 
 from avpipe.augment import Augmentation, item_generator, random_start
 from avpipe.errors import RunStopped
-from avpipe.features import Features, Preprocessor, collate, single_threaded
+from avpipe.features import TIME_AXIS, Features, Preprocessor, collate, single_threaded
 from avpipe.media import MediaError
 from avpipe.objectives import Batch, Objective
 from avpipe.training.recordings import Reader, Recording
@@ -284,8 +284,18 @@ class AVDataModule(LightningDataModule):
     def _collate(self, items: Sequence[Item]) -> Batch:
         if not items:
             raise RunStopped("a batch", "none of its files can be read", "see the warnings above")
-        features, lengths = collate([item.features for item in items], self.preprocessor.window_steps)
+        features, lengths = collate([item.features for item in items], self._steps(items))
         device = next(iter(features.values())).device
         targets = torch.stack([item.target for item in items]).to(device)
         examples = tuple(item.example for item in items)
         return Batch(features, lengths, targets, examples, tuple(item.seconds for item in items))
+
+    def _steps(self, items: Sequence[Item]) -> dict[str, int]:
+        """As long as the longest of the batch and no longer: what is masked anyway need not be computed."""
+        steps = self.preprocessor.window_steps
+        for sense, axis in TIME_AXIS.items():
+            longest = max((item.features[sense].shape[axis] for item in items if sense in item.features), default=0)
+            if longest:
+                # In sixteens, as each new shape costs a search for the fastest convolution.
+                steps[sense] = min(steps[sense], -(-longest // 16) * 16)
+        return steps

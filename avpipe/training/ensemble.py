@@ -29,9 +29,9 @@ def save_ensemble(plan: Plan, folder: Path) -> None:
     network = {
         "_target_": "avpipe.networks.Ensemble",
         "members": [spec["network"] for spec in specs],
-        "temperatures": [objective["temperature"] for objective in objectives],
+        "temperatures": [objective.get("temperature", 1.0) for objective in objectives],
     }
-    threshold = sum(objective["threshold"] for objective in objectives) / len(objectives)
+    threshold = sum(objective.get("threshold", 0.0) for objective in objectives) / len(objectives)
     objective = {**objectives[0], "temperature": 1.0, "threshold": threshold}
     together = Ensemble([bundle.network for bundle in loaded], network["temperatures"])
     joined = {"preprocessor": specs[0]["preprocessor"], "network": network, "objective": objective}

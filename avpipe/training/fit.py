@@ -21,7 +21,7 @@ from avpipe.bundle import Origin, save_bundle
 from avpipe.config import Spec, instantiate, target_of
 from avpipe.corpora import Corpus, Split
 from avpipe.device import choose_device, worker_count
-from avpipe.errors import ArgumentError, AvpipeError
+from avpipe.errors import ArgumentError, AvpipeError, printable
 from avpipe.files import write_text
 from avpipe.networks import Network
 from avpipe.objectives import Objective
@@ -81,7 +81,8 @@ def _choose(key: str, value: str, choices: Sequence[str]) -> None:
 def train(config: Mapping[str, Any], job: Job) -> None:
     """Train the network that ``config`` describes, or go on where an earlier call stopped.
 
-    Writes ``config.json split.csv unreadable.txt history.csv checkpoints/ logs/ bundle/`` into the job's folder.
+    Writes ``config.json split.csv unreadable.txt warnings.txt history.csv
+    checkpoints/ logs/ bundle/`` into the job's folder.
 
     Args:
         config: ``train.yaml`` as plain data.
@@ -122,9 +123,11 @@ def _quiet() -> None:
 def _readable(job: Job, select: str) -> tuple[list[Recording], list[Recording]]:
     """The recordings of both parts; what cannot be read is listed in ``unreadable.txt`` and told."""
     (train_part, lost), (val_part, lost_too) = measure(job.split.train), measure(job.split.val)
-    for line in [*job.split.warnings, *lost, *lost_too]:
+    told = [*job.split.warnings, *lost, *lost_too]
+    for line in told:
         print(f"warning: {line}", file=sys.stderr)
     write_text(job.folder / "unreadable.txt", "".join(f"{line}\n" for line in [*lost, *lost_too]))
+    write_text(job.folder / "warnings.txt", "".join(f"{printable(line)}\n" for line in told))
     if not train_part:
         raise AvpipeError(job.corpus.root, "no file to train on can be read")
     if not val_part and select == "best":

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from avpipe.augment import SpecAugment, VocalTractWarp, item_generator
+from avpipe.augment import SpecAugment, Tempo, VocalTractWarp, item_generator
 from avpipe.augment.spectrogram import hertz_to_mel, mel_to_hertz
 from avpipe.features import LogMel
 from tests.clips import generator_of
@@ -54,6 +54,14 @@ def test_a_peak_moves_by_the_factor(factor, f_min, f_max):
         assert peak_hz(warped, f_min, f_max) / peak_hz(mel, f_min, f_max) == pytest.approx(factor, rel=0.02)
 
 
+@pytest.mark.parametrize(("factor", "expected_hz"), [(0.7, 2583.0), (1.3, 3632.0)])
+def test_above_the_boundary_the_factor_fades(factor, expected_hz):
+    """As of the paper's formula, with its boundary at 2400 Hz, for a peak at 3200 Hz."""
+    mel = LogMel(RATE_HZ, 1024, 160, 128)(torch.from_numpy(tone(1.0, 3200.0)))
+    warped = VocalTractWarp(RATE_HZ, factor, factor, boundary=0.3)({"audio": mel}, generator_of())["audio"]
+    assert peak_hz(warped, 0.0, 8000.0) == pytest.approx(expected_hz, rel=0.02)
+
+
 def test_a_warp_is_like_the_features_of_a_tone_at_the_new_frequency():
     features = LogMel(RATE_HZ, 512, 160, 64)
     before, after = (features(torch.from_numpy(tone(1.0, frequency_hz))) for frequency_hz in (1000.0, 1100.0))
@@ -80,5 +88,27 @@ def test_a_warp_leaves_the_mean_of_scaled_features_where_it_was():
 
 
 def test_factors_out_of_range_are_refused():
+    with pytest.raises(ValueError, match="low"):
+        VocalTractWarp(RATE_HZ, 1.1, 0.9)
     with pytest.raises(ValueError, match="boundary"):
-        VocalTractWarp(RATE_HZ, 0.9, 1.8)
+        VocalTractWarp(RATE_HZ, 0.9, 1.1, boundary=1.0)
+
+
+@pytest.mark.parametrize("factor", [0.8, 1.0, 1.25])
+def test_tempo_moves_what_happens_and_nothing_else(factor):
+    mel = torch.zeros(1, 40, 101)
+    mel[:, 7, 60] = 1.0
+    before = mel.clone()
+    moved = Tempo(factor, factor)({"audio": mel}, generator_of())["audio"]
+    assert moved.shape == (1, 40, round(101 / factor))
+    assert moved[0, 7].argmax() == pytest.approx(60 / factor, abs=1.0)
+    assert moved[:, :7].abs().sum() == moved[:, 8:].abs().sum() == 0.0
+    assert torch.equal(mel, before)
+
+
+def test_tempo_leaves_a_single_frame_and_what_is_not_drawn():
+    mel = torch.randn(1, 40, 1)
+    assert Tempo(0.5, 0.5)({"audio": mel}, generator_of())["audio"] is mel
+    mel = torch.randn(1, 40, 50)
+    assert Tempo(0.5, 0.5, probability=0.0)({"audio": mel}, generator_of())["audio"] is mel
+    assert Tempo(0.5, 0.5)({}, generator_of()) == {}

@@ -39,6 +39,18 @@ def test_beside_a_tone_there_is_nothing():
         assert 20 * np.log10(beside.max() / spectrum[line]) < -70.0
 
 
+def test_the_band_is_level_and_then_closes():
+    """At a speed of 1.1 half the sample rate was 7273 Hz; the filter closes over 4 % of it."""
+    middle = slice(RATE_HZ // 4, -RATE_HZ // 4)
+
+    def loss_db(frequency_hz):
+        return power_db(tone(2.0, frequency_hz)) - power_db(at_speed(tone(2.0, frequency_hz), 1.1)[:, middle])
+
+    assert loss_db(6900.0) == pytest.approx(0.0, abs=0.05)
+    assert loss_db(7127.0) == pytest.approx(6.0, abs=1.0)
+    assert loss_db(7240.0) > 25.0
+
+
 def test_an_impulse_stays_where_its_time_says():
     impulse = np.zeros((1, 16000), np.float32)
     impulse[0, 8000] = 1.0

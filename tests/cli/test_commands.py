@@ -85,14 +85,16 @@ def test_train_writes_what_it_promises(trained, corpus):
     assert "broken.wav" in told
     metrics = json.loads((run_dir / "metrics.json").read_text())
     assert set(metrics) == {
-        "task", "corpus", "split", "split_sha256", "seed", "avpipe_version", "num_examples", "num_failed", "metrics"
+        "task", "corpus", "split", "split_sha256", "seed", "avpipe_version", "num_examples", "num_failed", "metrics",
+        "intervals",
     }  # fmt: skip
     assert metrics["task"] == "sound_event"
     assert metrics["corpus"] == "folders"
-    assert set(metrics["metrics"]) == {"accuracy", "uar", "f1", "ece"}
+    assert set(metrics["metrics"]) == {"accuracy", "uar", "f1", "ece", "ece_uncalibrated"}
     written = {path.relative_to(run_dir).as_posix() for path in run_dir.rglob("*")}
     assert {"bundle/bundle.json", "checkpoints/last.ckpt", "checkpoints/best.ckpt"} <= written
-    assert {"split.csv", "confusion.csv", "unreadable.txt", "config.json"} <= written
+    assert {"split.csv", "confusion.csv", "unreadable.txt", "config.json", "history.csv", "answers.csv"} <= written
+    assert "<html" in (run_dir / "report.html").read_text(encoding="utf-8")
     assert "broken.wav" in (run_dir / "unreadable.txt").read_text()
     assert str(run_dir / "bundle") in said.replace("\n", "")
 
@@ -152,6 +154,7 @@ def test_evaluate_gives_the_scores_that_training_gave(trained, corpus, elsewhere
     )  # fmt: skip
     assert status == 0, told
     trained_scores, scores = (json.loads(path.read_text()) for path in (run_dir / "metrics.json", elsewhere / "m.json"))
+    del trained_scores["metrics"]["ece_uncalibrated"]
     assert scores == trained_scores
     assert "accuracy" in said
 

@@ -11,7 +11,8 @@ from avpipe.errors import ArgumentError
 from avpipe.inference import Job, Predictor
 from avpipe.inference.decoding import Window, decode
 from avpipe.media import stream_clips, write_audio
-from avpipe.training.data import ValidationWindows, measure
+from avpipe.training.data import ValidationWindows
+from avpipe.training.recordings import Reader, measure
 from tests.synthetic import noise, tone, write_coloured_video, write_text_named_wav
 from tests.tiny import VIDEO, save_tiny_bundle
 
@@ -128,7 +129,7 @@ def test_dataset_and_predictor_make_equal_features(bundle, jobs):
     examples = [Example(job.path, "high") for job in jobs if job.name[0].isdigit()]
     recordings, unreadable = measure(examples)
     assert not unreadable
-    items = list(ValidationWindows(recordings, bundle.preprocessor, bundle.objective))
+    items = list(ValidationWindows(recordings, Reader(bundle.preprocessor), bundle.objective))
     streamed = [
         message.arrays["audio"]
         for job in jobs

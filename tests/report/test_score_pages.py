@@ -9,13 +9,14 @@ import pytest
 from matplotlib import pyplot
 
 from avpipe.features import FrameStack, LogMel, Preprocessor
-from avpipe.media import read_clip
+from avpipe.media import UnwritableMedia, read_clip, write_audio
 from avpipe.report import (
     CrossValidationReport,
     EvaluationReport,
     FoldRow,
     ScoredAnswer,
     TrainingReport,
+    images,
     write_cross_validation_report,
     write_evaluation_report,
     write_training_report,
@@ -174,11 +175,12 @@ def test_extremes(tmp_path, count, num_labels, groups, right):
         [],
         [{}],
         [{"epoch": 1, "val/loss": math.nan}],
+        [{"epoch": math.nan, "val/uar": 0.5}, {"epoch": 2, "val/uar": 7}],
         [{"epoch": 1, "val/loss": 1.0, "val/uar": math.nan}, {"epoch": 2, "val/loss": math.inf, "val/uar": 0.5}],
         [{"train/loss": 1.0}, {"val/loss": 2.0}, {"train/loss": 1.0, "seconds": 3.0}],
         [{"epoch": epoch, **{f"val/metric{key}": 0.1 * key for key in range(10)}} for epoch in range(100)],
     ],
-    ids=["none", "empty", "nan", "gaps", "ragged", "many"],
+    ids=["none", "empty", "nan", "no epoch", "gaps", "ragged", "many"],
 )
 def test_odd_histories(tmp_path, history):
     page = Page(write_training_report(tmp_path / "report.html", training(answers_of(9, LABELS), history)))
@@ -251,3 +253,15 @@ def test_colours_are_the_page_s(tmp_path):
     assert "#0102" not in drawn
     assert "stroke: var(--c0)" in drawn
     assert "#000000" not in drawn
+
+
+def test_without_an_mp3_encoder_the_player_holds_wav(tmp_path, samples, monkeypatch):
+    def write_without_mp3(path, *arguments, **options):
+        if path.suffix == ".mp3":
+            raise UnwritableMedia(path, "no encoder")
+        write_audio(path, *arguments, **options)
+
+    monkeypatch.setattr(images, "write_audio", write_without_mp3)
+    report = evaluation(sample_answers(samples)[:1])
+    (player,) = Page(write_evaluation_report(tmp_path / "report.html", report)).all("audio")
+    assert player["src"].startswith("data:audio/wav;base64,UklGR")

@@ -1,5 +1,8 @@
 """The cache: the same numbers as from the files, never stale, and never in the way."""
 
+import copy
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -15,7 +18,7 @@ from avpipe.training.data import AVDataModule, Loading, TrainingWindows, Validat
 from avpipe.training.recordings import Reader, measure
 from tests.synthetic import frame_numbers, noise, write_coloured_video, write_text_named_wav
 
-SOUND = {
+SOUND: dict[str, Any] = {
     "_target_": "avpipe.features.Preprocessor",
     "window_sec": 0.5,
     "hop_sec": 0.25,
@@ -27,7 +30,7 @@ SOUND = {
         "n_mels": 40,
     },
 }
-PICTURE = {
+PICTURE: dict[str, Any] = {
     "_target_": "avpipe.features.Preprocessor",
     "window_sec": 0.5,
     "hop_sec": 0.25,
@@ -112,8 +115,9 @@ def test_another_setting_or_another_content_is_another_entry(tmp_path, recording
         reader, _ = readers(kind, tmp_path / "cache", recordings, spec)
         return set(reader.keys.values())
 
-    narrow = {**SOUND, "audio": {**SOUND["audio"], "n_mels": 32}}
-    slow = {**SOUND, "audio": {**SOUND["audio"], "sample_rate": 8000}}
+    narrow, slow = copy.deepcopy(SOUND), copy.deepcopy(SOUND)
+    narrow["audio"]["n_mels"] = 32
+    slow["audio"]["sample_rate"] = 8000
     assert not keys("features", SOUND) & keys("features", narrow)
     assert keys("decoded", SOUND) == keys("decoded", narrow)
     assert not keys("decoded", SOUND) & keys("decoded", slow)

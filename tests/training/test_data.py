@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from avpipe.augment import Augmentation, Gain, SpecAugment
+from avpipe.augment import Augmentation, Gain, MixUp, SpecAugment
 from avpipe.corpora import Example
 from avpipe.errors import RunStopped
 from avpipe.features import LogMel, Preprocessor
 from avpipe.media import write_audio
 from avpipe.objectives import Classification
 from avpipe.training import AVDataModule
-from avpipe.training.data import EpochSampler, measure
+from avpipe.training.data import EpochSampler, Loading, TrainingWindows, ValidationWindows
+from avpipe.training.recordings import Reader, measure
 from tests.synthetic import noise, write_text_named_wav
 
 PREPROCESSOR = Preprocessor(0.5, 0.25, LogMel(16000, 512, 160, 40))
@@ -30,8 +31,14 @@ def recordings(tmp_path_factory):
     return measure(examples)[0]
 
 
+def data_module(recordings, workers=0, seed=0, augmentation=AUGMENTATION, raw=False, weights=None):
+    reader = Reader(PREPROCESSOR)
+    train = TrainingWindows(recordings, reader, augmentation, OBJECTIVE, seed, raw=raw)
+    return AVDataModule(train, ValidationWindows(recordings, reader, OBJECTIVE), Loading(4, workers, seed, weights))
+
+
 def batches(recordings, workers, epoch=0, seed=0):
-    data = AVDataModule(recordings, recordings, PREPROCESSOR, AUGMENTATION, OBJECTIVE, 4, workers, seed)
+    data = data_module(recordings, workers, seed)
     loader = data.train_dataloader()
     assert isinstance(loader.sampler, EpochSampler)
     loader.sampler.set_epoch(epoch)
@@ -70,7 +77,7 @@ def test_batches_have_one_shape_and_true_targets(recordings):
 
 
 def test_validation_has_every_window_with_its_true_seconds(recordings):
-    data = AVDataModule(recordings, recordings, PREPROCESSOR, AUGMENTATION, OBJECTIVE, 4, 0, 0)
+    data = data_module(recordings)
     seconds: dict[int, list[float]] = {}
     for batch in data.val_dataloader():
         for example, length in zip(batch.examples, batch.seconds, strict=True):
@@ -109,3 +116,36 @@ def test_a_stretch_of_a_file_is_read_from_its_own_start(tmp_path):
     (batch,) = batches(found, 0)
     assert batch.lengths["audio"].tolist() == [26]
     assert batch.features["audio"][0, :, :, 5:20].mean() > -15.0
+
+
+def test_features_made_beside_the_network_are_those_made_by_the_workers(recordings):
+    data = data_module(recordings, workers=2, raw=True)
+    loader = data.train_dataloader()
+    for raw, expected in zip(loader, batches(recordings, 0), strict=True):
+        batch = data.on_after_batch_transfer(raw.to(torch.device("cpu")), 0)
+        assert batch.examples == expected.examples
+        assert torch.equal(batch.targets, expected.targets)
+        torch.testing.assert_close(batch.features["audio"], expected.features["audio"])
+
+
+def test_mixed_batches_repeat_and_carry_their_partners(recordings):
+    mixing = Augmentation(batch=[MixUp(probability=1.0, alpha=0.4)])
+    one, other = (list(data_module(recordings, workers, augmentation=mixing).train_dataloader()) for workers in (0, 2))
+    plain = list(data_module(recordings, augmentation=Augmentation()).train_dataloader())
+    for first, second, unmixed in zip(one, other, plain, strict=True):
+        assert torch.equal(first.features["audio"], second.features["audio"])
+        assert torch.equal(first.partner_weight, second.partner_weight)
+        assert torch.equal(first.targets, unmixed.targets)
+        assert sorted(first.partner_targets.tolist()) == sorted(unmixed.targets.tolist())
+        assert not torch.equal(first.features["audio"], unmixed.features["audio"])
+
+
+def test_weighted_items_come_as_often_as_they_weigh():
+    sampler = EpochSampler(4, 0, [1.0, 1.0, 4.0, 2.0])
+    counts = np.zeros(4)
+    for epoch in range(500):
+        sampler.set_epoch(epoch)
+        places = np.array(list(sampler))
+        assert (places // 4 == epoch).all()
+        counts += np.bincount(places % 4, minlength=4)
+    assert counts / counts.sum() == pytest.approx([0.125, 0.125, 0.5, 0.25], abs=0.03)

@@ -35,9 +35,13 @@ def test_what_was_written_piece_by_piece_comes_back_as_one_read_only_map(store):
 
 
 def test_an_entry_that_fails_half_way_is_not_there(store):
-    with pytest.raises(OSError, match="full"), store.writer("ab1") as entry:
-        entry.append("x", np.zeros((4, 2)))
-        raise OSError("full")
+    def fail():
+        with store.writer("ab1") as entry:
+            entry.append("x", np.zeros((4, 2)))
+            raise OSError("full")
+
+    with pytest.raises(OSError, match="full"):
+        fail()
     assert store.read("ab1") is None
     assert list(store.folder.glob(".*")) == []
 

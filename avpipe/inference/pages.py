@@ -1,0 +1,89 @@
+"""The pages of trainings, cross-validations and evaluations, from the files that these have written."""
+
+import csv
+import json
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from avpipe.bundle import Bundle, load_bundle
+from avpipe.inference.answers import read_answers
+from avpipe.inference.pooled import ScoredRun
+from avpipe.report import (
+    CrossValidationReport,
+    EvaluationReport,
+    FoldRow,
+    TrainingReport,
+    write_cross_validation_report,
+    write_evaluation_report,
+    write_training_report,
+)
+
+
+def write_training_page(folder: Path) -> None:
+    """Write ``report.html`` of a finished and scored training into its folder."""
+    bundle = load_bundle(folder / "bundle")
+    with (folder / "history.csv").open(encoding="utf-8", newline="") as file:
+        history = [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
+    report = TrainingReport(
+        **_scores(folder / "metrics.json", bundle),
+        command=bundle.origin.command,
+        settings=json.loads((folder / "config.json").read_text(encoding="utf-8")),
+        history=history,
+        notes=(folder / "warnings.txt").read_text(encoding="utf-8", errors="replace").splitlines(),
+    )
+    write_training_report(folder / "report.html", report)
+
+
+def write_evaluation_page(output: Path, bundle: Bundle, settings: Mapping[str, Any]) -> None:
+    """Write ``report.html`` beside the ``metrics.json`` of an evaluation."""
+    command = shlex.join(["avpipe", "evaluate", *sys.argv[1:]])
+    report = EvaluationReport(**_scores(output, bundle), command=command, settings=settings)
+    write_evaluation_report(output.with_name("report.html"), report)
+
+
+def _scores(output: Path, bundle: Bundle) -> dict[str, Any]:
+    """What the pages of a training and of an evaluation have in common."""
+    told = json.loads(output.read_text(encoding="utf-8"))
+    uncalibrated = output.with_name("uncalibrated.csv")
+    objective = bundle.objective
+    return {
+        "title": f"{told['task']} on {told['corpus']}",
+        "metrics": told["metrics"],
+        "intervals": {name: (low, high) for name, (low, high) in told["intervals"].items()},
+        "part": told["split"],
+        "answers": read_answers(output.with_name("answers.csv")),
+        "uncalibrated": read_answers(uncalibrated) if uncalibrated.is_file() else None,
+        "temperature": getattr(objective, "temperature", None),
+        "threshold": getattr(objective, "threshold", None) or None,
+        "labels": getattr(objective, "labels", ()),
+        "preprocessor": bundle.preprocessor,
+    }
+
+
+def write_pooled_page(output: Path) -> None:
+    """Write ``report.html`` beside ``cv.json``."""
+    told = json.loads(output.read_text(encoding="utf-8"))
+    runs = [ScoredRun(output.parent / fold["name"]) for fold in told["folds"]]
+    objective = load_bundle(runs[0].folder / "bundle").objective
+    uncalibrated = [answer for run in runs for answer in run.uncalibrated]
+    report = CrossValidationReport(
+        title=f"{told['task']} on {told['corpus']}",
+        command=shlex.join(["avpipe", "train", *sys.argv[1:]]),
+        settings=json.loads(output.with_name("config.json").read_text(encoding="utf-8")),
+        folds=[_row(fold) for fold in told["folds"]],
+        mean=told["mean"],
+        sd=told["sd"],
+        intervals={name: (low, high) for name, (low, high) in told["intervals"].items()},
+        pooled=told["pooled"],
+        answers=[answer for run in runs for answer in run.answers],
+        uncalibrated=uncalibrated or None,
+        labels=getattr(objective, "labels", ()),
+    )
+    write_cross_validation_report(output.with_name("report.html"), report)
+
+
+def _row(fold: Mapping[str, Any]) -> FoldRow:
+    return FoldRow(fold["name"], fold["groups"], fold["num_examples"], fold["metrics"])
