@@ -16,6 +16,7 @@ from avpipe.networks import (
     Output,
     ResidualEncoder2d,
     ResidualEncoder3d,
+    SegmentPooling,
     StatisticsPooling,
 )
 
@@ -65,9 +66,11 @@ def test_an_answer_is_bit_equal_in_any_place_and_beside_any_neighbour(case):
     assert torch.equal(beside_zeros[0], whole[0])
 
 
-def test_how_much_padding_there_is_does_not_matter():
+@pytest.mark.parametrize("time_halvings", [None, 2, 0])
+@pytest.mark.parametrize("pooling", [StatisticsPooling, SegmentPooling])
+def test_how_much_padding_there_is_does_not_matter(time_halvings, pooling):
     torch.manual_seed(0)
-    network = Network({"audio": ResidualEncoder2d()}, StatisticsPooling, Identity, num_outputs=5)
+    network = Network({"audio": ResidualEncoder2d(time_halvings=time_halvings)}, pooling, Identity, num_outputs=5)
     mel, lengths = torch.randn(3, 1, 40, 50), torch.tensor([30, 17, 1])
     network({"audio": mel}, {"audio": lengths})  # normalisation that moves zeros
     network.eval()
@@ -176,3 +179,16 @@ def test_an_ensemble_refuses_what_cannot_answer_as_one():
     for temperatures in ([1.0], [1.0, 0.0], [1.0, -1.0], [1.0, float("nan")]):
         with pytest.raises(ValueError, match="temperatures must be positive"):
             Ensemble([two, two], temperatures)
+
+
+def test_segments_keep_the_order_whatever_the_tempo():
+    pooling = SegmentPooling(1, segments=4)
+    for length in (4, 8, 40):
+        rising = torch.zeros(1, 1, 50)
+        rising[0, 0, :length] = (torch.arange(length) + 0.5) / length
+        means = pooling(rising, torch.tensor([length]))[0, :4]
+        torch.testing.assert_close(means, torch.tensor([0.14, 0.375, 0.625, 0.86]), atol=0.03, rtol=0.0)
+    turned = torch.zeros(1, 1, 50)
+    turned[0, 0, :40] = rising[0, 0, :40].flip(0)
+    assert pooling(turned, torch.tensor([40]))[0, 0] > 0.8
+    assert pooling(torch.zeros(2, 1, 50), torch.tensor([0, 1])).isfinite().all()

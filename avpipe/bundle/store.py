@@ -38,6 +38,13 @@ class Bundle:
     objective: Objective
     device: torch.device
 
+    @property
+    def notice(self) -> str:
+        """What whoever uses it must know of its licence, as a line; empty where all uses are allowed."""
+        if "NC" not in self.origin.licence:
+            return ""
+        return f"bundle {self.name}: learned from {self.origin.corpus}, {self.origin.licence}: not for commercial use"
+
 
 def find_bundle(name: str) -> Path:
     """The folder of a bundle, by its path or by the name of one that ships.
@@ -71,7 +78,12 @@ def read_specs(folder: Path) -> dict[str, Spec]:
 
 
 def save_bundle(
-    folder: Path, specs: Mapping[str, Spec], network: nn.Module, objective: Objective, origin: Origin
+    folder: Path,
+    specs: Mapping[str, Spec],
+    network: nn.Module,
+    objective: Objective,
+    origin: Origin,
+    half: bool = False,
 ) -> None:
     """Write a bundle, whole or not at all; one that stands in the folder is replaced.
 
@@ -81,6 +93,8 @@ def save_bundle(
         network: with its trained weights; put into eval mode.
         objective: as it was trained with.
         origin: told in the manifest and in the card.
+        half: round the weights of convolutions and linear layers to 16 bits, in the file and in ``network``: half the
+            size, and answers that differ in the fourth digit.
 
     Raises:
         BundleError: if a specification holds what a bundle may not build.
@@ -90,7 +104,11 @@ def save_bundle(
     part = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
-    save_file(_state(network, objective), part / MODEL)
+    state = _state(network, objective)
+    if half:
+        state = {name: tensor.half() if tensor.ndim > 1 else tensor for name, tensor in state.items()}
+        network.load_state_dict(_under(state, "network."))
+    save_file(state, part / MODEL)
     write_golden(part, instantiate(specs["preprocessor"]), network)
     write_manifest(part, specs, origin)
     shutil.rmtree(folder, ignore_errors=True)

@@ -22,6 +22,7 @@ from avpipe.config import instantiate
 from avpipe.corpora import SIDES, Corpus, scored_split
 from avpipe.device import choose_device, worker_count
 from avpipe.errors import ArgumentError
+from avpipe.inference import tell_notices
 from avpipe.inference.evaluate import evaluate
 from avpipe.inference.pages import write_evaluation_page
 from avpipe.inference.scores import print_scores, write_scores
@@ -32,6 +33,7 @@ def main(config: Mapping[str, Any]) -> int:
     if part not in (*SIDES, "all"):
         raise ArgumentError(f"split={part}", "no such part", f"choose from: {', '.join(SIDES)}, all")
     bundle = load_bundle(find_bundle(config["bundle"]), choose_device(config["device"]["name"]))
+    tell_notices([bundle])
     spec = config["corpus"]
     if spec.get("label", "") is None:
         spec = {**spec, "label": bundle.origin.label}

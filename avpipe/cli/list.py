@@ -1,4 +1,4 @@
-"""avpipe list: tasks, corpora, encoders, bundles
+"""avpipe list: tasks, corpora, encoders, augmentations, experiments, bundles
 
 usage: avpipe list [format=table|json]
 """
@@ -17,11 +17,13 @@ from avpipe.cli.command import run
 from avpipe.config import conf_dir
 from avpipe.errors import ArgumentError
 
+GROUPS = ("task", "corpus", "encoder", "augment", "experiment")
+
 
 def main(config: Mapping[str, Any]) -> int:
     if config["format"] not in ("table", "json"):
         raise ArgumentError(f"format={config['format']}", "no such format", "choose from: table, json")
-    found = {group: _options(conf_dir() / group) for group in ("task", "corpus", "encoder")}
+    found = {group: _options(conf_dir() / group) for group in GROUPS}
     found["bundle"] = {name: _told(name) for name in shipped_bundles()}
     if config["format"] == "json":
         print(json.dumps(found, indent=2, ensure_ascii=False))

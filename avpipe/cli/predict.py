@@ -30,7 +30,7 @@ from avpipe.cli.command import run
 from avpipe.device import choose_device, worker_count
 from avpipe.errors import ArgumentError
 from avpipe.files import write_text
-from avpipe.inference import Predictor
+from avpipe.inference import Predictor, tell_notices
 from avpipe.inference.formats import writers
 from avpipe.inference.inputs import find_jobs
 from avpipe.inference.journal import Journal
@@ -45,6 +45,7 @@ def main(config: Mapping[str, Any]) -> int:
     device = choose_device(config["device"]["name"])
     jobs = find_jobs(Path(config["input"]))
     bundles = [load_bundle(find_bundle(name), device) for name in names]
+    tell_notices(bundles)
     predictor = Predictor(bundles, config["batch_size"], min(worker_count(config["workers"]), len(jobs) - 1))
     output = Path(config["output"])
     if output.exists() and not output.is_dir():

@@ -1,20 +1,31 @@
 """avpipe train: learn a task from a corpus
 
 usage: avpipe train task=TASK corpus=CORPUS corpus.root=DIR [run_dir=DIR] [device=auto|cpu|cuda|mps] [seed=0]
-                    [trainer.max_epochs=N] [encoder=NAME] [key=value ...] [--config-dir DIR]
+                    [trainer.max_epochs=N] [encoder=NAME] [cv=5] [key=value ...] [--config-dir DIR]
 
-Writes run_dir/bundle (for predict and evaluate), metrics.json (scores on the test part), split.csv, confusion.csv,
-logs/ and checkpoints/. The same command again goes on where it was stopped.
+Writes run_dir/bundle (for predict and evaluate), metrics.json (scores on the test part), report.html (open it in a
+browser), answers.csv, confusion.csv, split.csv, history.csv, logs/ and checkpoints/. The same command again goes on
+where it was stopped, and ends with the weights of a run that never was.
 
   task          emotion, digits (where it is left out), speaker_id, sound_event, action, or a YAML of yours
   corpus        folders (class folders), manifest (CSV or JSONL), or a corpus by name (avpipe list)
   corpus.root   its folder; where it is left out, $AVPIPE_CORPORA/<corpus>
+  experiment    digits, emotion: what made a shipped bundle, whole
+  cv            5, or leave_one_group_out: a network a fold, in run_dir/fold-1 ..., and cv.json over all of them
+  seeds         3: as many networks, of seeds seed, seed + 1, ...
+  ensemble      true: with cv or seeds, one bundle of all networks
   split.by      auto (official, else group), official, group, random
-  data          data.batch_size, data.workers
-  optim         optim.lr, optim.weight_decay, optim.warm_up_fraction
-  augment       mel, words, frames, none
+  data          data.batch_size, data.workers, data.sampling=natural|balanced
+  cache         decoded, features (where the augmentation is of features alone), none; cache.path, cache.max_gb
+  augment       mel, words, voice, noisy, features, mixup, cutmix, frames, frames_strong, none
+  optim         adamw, sgd; optim.lr, optim.weight_decay; find_lr=true tries rates before it begins
+  schedule      one_cycle, cosine, constant; schedule.warm_up_fraction
+  trainer       trainer.max_epochs, trainer.gradient_clip_val, trainer.accumulate_grad_batches; device.precision
   ema_decay     of the running mean of weights that is validated and kept; 0: none
   select        epoch that becomes the bundle: last or best
+  patience      epochs without a better validation score until training stops
+  calibration   calibration.refuse_right: part of the right validation answers that become "unknown"
+  logger        [csv], [csv,tensorboard]
   --config-dir  a folder of your own YAML files, laid out as conf/ is
 
 example: avpipe train task=sound_event corpus=folders corpus.root=~/sounds trainer.max_epochs=20

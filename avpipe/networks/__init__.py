@@ -4,7 +4,7 @@ from avpipe.networks.ensemble import Ensemble
 from avpipe.networks.frames2d import FrameEncoder2d
 from avpipe.networks.fusion import Concatenation, Identity
 from avpipe.networks.network import Network, Output
-from avpipe.networks.pooling import MeanPooling, StatisticsPooling
+from avpipe.networks.pooling import MeanPooling, SegmentPooling, StatisticsPooling
 from avpipe.networks.residual2d import ResidualEncoder2d
 from avpipe.networks.residual3d import ResidualEncoder3d
 
@@ -18,5 +18,6 @@ __all__ = [
     "Output",
     "ResidualEncoder2d",
     "ResidualEncoder3d",
+    "SegmentPooling",
     "StatisticsPooling",
 ]

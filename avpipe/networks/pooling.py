@@ -1,5 +1,6 @@
 """From a sequence of vectors to one, over true lengths only."""
 
+import torch
 from torch import Tensor, cat, nn
 
 from avpipe.networks.masking import time_mask
@@ -49,3 +50,39 @@ class StatisticsPooling(nn.Module):
         mean = self.mean(sequence, lengths)
         variance = self.mean((sequence - mean[:, :, None]).square(), lengths)
         return cat([mean, (variance + 1e-5).sqrt()], dim=1)
+
+
+class SegmentPooling(nn.Module):
+    """Means over equal segments of each item's own length, and the standard deviation over all of it.
+
+    Keeps the order of what happens: of words cut out at their ends, the beginning stands in the first segment and the
+    end in the last, however slowly they are spoken. A step counts the less, the farther it is from a segment's centre.
+
+    Args:
+        channels: length of the vectors.
+        segments: number of segments.
+
+    Reference:
+        The pyramid of S. Lazebnik et al., "Beyond Bags of Features: Spatial Pyramid Matching", CVPR 2006, one level of
+        it, along time and with triangular weights in place of borders. The deviation is :class:`StatisticsPooling`'s.
+    """
+
+    def __init__(self, channels: int, segments: int = 4) -> None:
+        super().__init__()
+        self.statistics = StatisticsPooling(channels)
+        self.segments = segments
+        self.out_dim = (segments + 1) * channels
+
+    def forward(self, sequence: Tensor, lengths: Tensor) -> Tensor:
+        """
+        Shape:
+            sequence: (B, channels, T); lengths: (B,), 0 gives means of zeros; returns (B, out_dim).
+        """
+        steps = torch.arange(sequence.shape[2], device=sequence.device) + 0.5
+        place = steps / lengths.clamp_min(1)[:, None] * self.segments
+        centres = torch.arange(self.segments, device=sequence.device) + 0.5
+        weights = (1.0 - (place[:, :, None] - centres).abs()).clamp_min(0.0).to(sequence.dtype)
+        weights = weights * time_mask(lengths, sequence.shape[2])[:, :, None].to(sequence.dtype)
+        means = sequence @ (weights / weights.sum(1, keepdim=True).clamp_min(1e-4))
+        deviation = self.statistics(sequence, lengths).chunk(2, dim=1)[1]
+        return cat([means.flatten(1), deviation], dim=1)

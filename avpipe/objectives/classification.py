@@ -139,7 +139,7 @@ class Classification(Objective):
     def calibration(
         self, windows: Sequence[tuple[Tensor, Tensor]], targets: Sequence[Any], refuse_right: float
     ) -> dict[str, Any]:
-        """The temperature by which the targets are likeliest, and the threshold that ``refuse_right`` fall below."""
+        """The temperature by which the targets are likeliest, and the threshold below which most answers are wrong."""
         places = torch.tensor([self.labels.index(str(target)) for target in targets])
         files = torch.repeat_interleave(torch.arange(len(windows)), torch.tensor([len(each) for each, _ in windows]))
         logits = torch.cat([values for values, _ in windows]).double()
@@ -155,10 +155,10 @@ class Classification(Objective):
 
         temperature = min(torch.logspace(-1, 1, 401).tolist(), key=surprise)
         scores, best = probabilities(temperature).max(1)
-        right = scores[best == places]
-        threshold = float(right.quantile(refuse_right)) if refuse_right > 0 and len(right) else 0.0
-        # Rounded down: the example that set the threshold is not to be refused by a rounding error.
-        return {"temperature": round(temperature, 4), "threshold": math.floor(threshold * 1e4) / 1e4}
+        return {
+            "temperature": round(temperature, 4),
+            "threshold": _refusal_threshold(scores, best == places, refuse_right),
+        }
 
     def uncalibrated(self) -> "Classification":
         raw = copy.copy(self)
@@ -203,3 +203,23 @@ class Classification(Objective):
         said = Counter((str(target), label) for label, target in zip(likeliest, targets, strict=True))
         rows: list[list[str | int]] = [[true, *(said[true, label] for label in self.labels)] for true in self.labels]
         return {"confusion": [["label", *self.labels], *rows]}
+
+
+def _refusal_threshold(scores: Tensor, right: Tensor, refuse_right: float) -> float:
+    """The highest score below which no more answers are right than wrong, and at most ``refuse_right`` of the right.
+
+    A part of the right answers alone would not do: where nearly all are right and sure, it would refuse whoever sounds
+    a little different.
+
+    Shape:
+        scores: (N,); right: (N,), bool.
+    """
+    order = scores.argsort()
+    refused_right = right[order].cumsum(0)
+    refused_wrong = (~right[order]).cumsum(0)
+    allowed = (refused_right <= refused_wrong) & (refused_right <= refuse_right * right.sum())
+    if refuse_right <= 0 or not allowed[:-1].any():
+        return 0.0
+    last_refused = int(allowed[:-1].nonzero()[-1])
+    # Rounded down: what set the threshold is not to be refused by a rounding error.
+    return math.floor(float(scores[order][last_refused + 1]) * 1e4) / 1e4

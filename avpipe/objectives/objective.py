@@ -98,7 +98,7 @@ class Objective(nn.Module, ABC):
         Args:
             windows: of each example, the network's values and the true seconds of its windows.
             targets: of the examples, as the corpus has them.
-            refuse_right: part of the right answers that may be refused.
+            refuse_right: greatest part of the right answers that may be refused.
 
         Shape:
             windows: (W, num_outputs) and (W,) each.

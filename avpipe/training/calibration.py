@@ -26,7 +26,7 @@ def calibrated(
         learner: with the weights that become the bundle.
         data: of the training.
         device: to compute on.
-        refuse_right: part of the right validation answers that the refusal threshold gives up.
+        refuse_right: greatest part of the right validation answers that may be refused.
     """
     windows = _validation_windows(learner, data, device)
     if len(windows) < LEAST_EXAMPLES:

@@ -14,8 +14,8 @@ from avpipe.training.plan import Plan
 def save_ensemble(plan: Plan, folder: Path) -> None:
     """Write the bundle of all networks of a plan.
 
-    Each network keeps its own temperature; the refusal threshold is their mean, as no recording is left that none of
-    them has learned from.
+    Its weights are rounded to 16 bits. Each network keeps its own temperature; the refusal threshold is the mean of
+    theirs, as no recording is left that none of them has learned from.
 
     Raises:
         BundleError: if the networks do not say the same labels.
@@ -35,7 +35,7 @@ def save_ensemble(plan: Plan, folder: Path) -> None:
     objective = {**objectives[0], "temperature": 1.0, "threshold": threshold}
     together = Ensemble([bundle.network for bundle in loaded], network["temperatures"])
     joined = {"preprocessor": specs[0]["preprocessor"], "network": network, "objective": objective}
-    save_bundle(folder, joined, together, instantiate(objective), _origin(plan, loaded))
+    save_bundle(folder, joined, together, instantiate(objective), _origin(plan, loaded), half=True)
 
 
 def _origin(plan: Plan, members: Sequence[Bundle]) -> Origin:
