@@ -33,9 +33,11 @@ lint: $(STAMP) ## ruff and mypy
 samples: $(STAMP) ## make data/samples anew (needs espeak-ng)
 	@$(BIN)/python scripts/make_samples.py
 
-bundles: $(STAMP) ## train the shipped bundles anew (needs AVPIPE_CORPORA)
-	@$(BIN)/avpipe train task=digits corpus=fsdd trainer.max_epochs=16 select=best run_dir=runs/digits
-	@rm -rf avpipe/bundles/digits && cp -r runs/digits/bundle avpipe/bundles/digits
+bundles: $(STAMP) ## train the shipped bundles anew (needs AVPIPE_CORPORA; an hour)
+	@for name in digits emotion; do \
+		$(BIN)/avpipe train experiment=$$name run_dir=runs/$$name && \
+		rm -rf avpipe/bundles/$$name && cp -r runs/$$name/bundle avpipe/bundles/$$name || exit 1; \
+	done
 
 wheel: $(STAMP) ## build dist/avpipe-*.whl
 	@$(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .

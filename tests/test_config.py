@@ -108,11 +108,14 @@ def test_every_task_composes_and_builds(task):
 
 
 @pytest.mark.parametrize(
-    "group", ["encoder", "fusion", "pooling", "augment", "preprocess", "device", "trainer", "optim", "schedule"]
+    "group",
+    ["encoder", "fusion", "pooling", "augment", "preprocess", "device", "trainer", "optim", "schedule", "cache"],
 )
 def test_every_option_composes(group):
+    # Some augmentations refer to the sound's features, which a preprocessor of frames lacks.
+    more = ["augment=none"] if group == "preprocess" else []
     for path in (conf_dir() / group).glob("*.yaml"):
-        assert plain(compose("train", [f"{group}={path.stem}"]))
+        assert plain(compose("train", [f"{group}={path.stem}", *more]))
 
 
 def test_every_yaml_is_one_small_concept():
@@ -134,3 +137,18 @@ def test_the_digest_knows_what_determines_a_result():
     assert digest() == digest("device=cpu", "run_dir=x", "corpus.root=y", "data.workers=3")
     assert digest() != digest("optim.lr=1")
     assert digest() != digest("seed=1")
+
+
+@pytest.mark.parametrize("experiment", sorted(path.stem for path in (conf_dir() / "experiment").glob("*.yaml")))
+def test_an_experiment_says_all_that_made_its_bundle(experiment):
+    config = plain(compose("train", [f"experiment={experiment}"]))
+    assert config["task"]["name"] == experiment
+    assert config["run_dir"] is None
+    assert plain(compose("train", [f"experiment={experiment}", "trainer.max_epochs=3"]))["trainer"]["max_epochs"] == 3
+
+
+def test_a_task_may_bring_its_own_recipe_and_an_override_beats_it():
+    config = plain(compose("train", ["task=emotion"]))
+    assert (config["cache"]["kind"], config["trainer"]["max_epochs"]) == ("features", 50)
+    config = plain(compose("train", ["task=emotion", "cache=none", "trainer.max_epochs=7", "augment=voice"]))
+    assert (config["cache"]["kind"], config["trainer"]["max_epochs"]) == ("none", 7)

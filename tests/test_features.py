@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from avpipe.features import FrameStack, LogMel, Preprocessor, collate
+from tests.synthetic import noise, tone
 
 
 @pytest.mark.parametrize(
@@ -98,3 +99,32 @@ def test_collate_pads_with_zeros_and_tells_lengths():
     assert lengths["audio"].tolist() == [3, 5, 0]
     assert batch["audio"].sum((1, 2, 3)).tolist() == [12.0, 20.0, 0.0]
     assert "video" not in batch
+
+
+def test_silence_at_the_ends_is_trimmed_and_pauses_within_are_not():
+    silence, loud = np.zeros((1, 8000), np.float32), tone(0.5, 700.0)
+    waveform = np.concatenate([silence, loud, silence, loud, silence], axis=1)
+    trimmed = LogMel(16000, 512, 160, 40, trim_db=30.0)(torch.from_numpy(waveform))
+    whole = LogMel(16000, 512, 160, 40)(torch.from_numpy(waveform))
+    assert trimmed.shape[2] == pytest.approx(150 + 2 * 10, abs=4)  # 1.5 s, and 0.1 s at either end
+    start = 50 - 10 - 1
+    places = whole.unfold(2, trimmed.shape[2], 1)[0, :, start - 3 : start + 4]
+    difference = (places - trimmed[0, :, None]).abs()
+    assert difference.amax((0, 2)).min() == 0.0
+
+
+def test_the_mean_of_a_trimmed_clip_is_that_of_what_is_left():
+    waveform = np.pad(noise(1.0), ((0, 0), (16000, 4000)))
+    features = LogMel(16000, 512, 160, 40, subtract_clip_mean=True, trim_db=30.0)(torch.from_numpy(waveform))
+    assert features.mean(2).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize("waveform", [np.zeros((1, 4000), np.float32), np.zeros((1, 1), np.float32)])
+def test_what_is_silent_throughout_stays(waveform):
+    features = LogMel(16000, 512, 160, 40, trim_db=30.0)(torch.from_numpy(waveform))
+    assert features.shape[2] == 1 + waveform.shape[1] // 160
+
+
+def test_trimming_needs_a_distance():
+    with pytest.raises(ValueError, match="trim_db"):
+        LogMel(16000, 512, 160, 40, trim_db=0.0)

@@ -18,7 +18,7 @@ from avpipe.augment.mixing import CutMix, Mixture, MixUp
 from avpipe.augment.noise import ColouredNoise, Noise
 from avpipe.augment.room import RecordedRoom, RoomResponse
 from avpipe.augment.sound import Gain, RandomPlacement, TimeShift
-from avpipe.augment.spectrogram import SpecAugment, Tempo, VocalTractWarp
+from avpipe.augment.spectrogram import Equaliser, SpecAugment, Tempo, VocalTractWarp
 from avpipe.augment.speed import Speed
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "ColourJitter",
     "ColouredNoise",
     "CutMix",
+    "Equaliser",
     "FeatureTransform",
     "Gain",
     "HorizontalFlip",

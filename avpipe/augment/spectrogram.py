@@ -1,5 +1,7 @@
 """Spectrograms with parts hidden, and voices of other throats."""
 
+import math
+
 import numpy as np
 import torch
 
@@ -46,6 +48,36 @@ def _random_span(length: int, longest: int, generator: np.random.Generator) -> t
     width = int(generator.integers(0, min(longest, length) + 1))
     start = int(generator.integers(0, length - width + 1))
     return start, start + width
+
+
+class Equaliser:
+    """A spectrogram as through another microphone: a smooth curve over frequency is added, and a level.
+
+    With few speakers, each in a room and at a microphone of his own, these are what a network learns by heart.
+
+    Args:
+        deviation_db: standard deviation of the curve at each of its knots.
+        level_db: standard deviation of the level.
+        knots: number of points, evenly spaced over the mel bands, between which the curve is straight.
+        std: by which the preprocessor divides the logarithm.
+    """
+
+    def __init__(self, deviation_db: float, level_db: float, knots: int, std: float) -> None:
+        if knots < 2:
+            raise ValueError(f"knots={knots}: a curve has two or more")
+        # Mel bands are natural logarithms of power.
+        self.deviation = deviation_db * math.log(10.0) / 10.0 / std
+        self.level = level_db * math.log(10.0) / 10.0 / std
+        self.knots = knots
+
+    def __call__(self, features: Features, generator: np.random.Generator) -> Features:
+        heights = self.deviation * generator.standard_normal(self.knots) + self.level * generator.standard_normal()
+        if "audio" not in features:
+            return features
+        mel = features["audio"]
+        places = np.linspace(0.0, self.knots - 1.0, mel.shape[1])
+        curve = np.interp(places, np.arange(self.knots), heights)
+        return {**features, "audio": mel + torch.from_numpy(curve).to(mel)[:, None]}
 
 
 class Tempo:

@@ -2,7 +2,8 @@
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,10 +14,10 @@ from torch import Tensor, nn
 
 from avpipe.bundle.errors import BundleError
 from avpipe.bundle.golden import prove, write_golden
-from avpipe.bundle.manifest import MANIFEST, MODEL, Manifest, Origin, read_manifest, write_manifest
+from avpipe.bundle.manifest import GOLDEN, MANIFEST, MODEL, Manifest, Origin, read_manifest, write_manifest
 from avpipe.bundle.trust import check_spec
 from avpipe.config import Spec, instantiate
-from avpipe.errors import ArgumentError
+from avpipe.errors import ArgumentError, RunStopped
 from avpipe.features import Preprocessor
 from avpipe.files import sha256_of
 from avpipe.networks import Network
@@ -98,27 +99,50 @@ def save_bundle(
 
     Raises:
         BundleError: if a specification holds what a bundle may not build.
+        RunStopped: if the disk has no room for it.
     """
     for name, spec in specs.items():
         check_spec(folder, name, spec)
-    part = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
     state = _state(network, objective)
     if half:
         state = {name: tensor.half() if tensor.ndim > 1 else tensor for name, tensor in state.items()}
         network.load_state_dict(_under(state, "network."))
-    save_file(state, part / MODEL)
-    write_golden(part, instantiate(specs["preprocessor"]), network)
-    write_manifest(part, specs, origin)
-    shutil.rmtree(folder, ignore_errors=True)
-    os.replace(part, folder)
+    with _folder_written_whole(folder) as part:
+        save_file(state, part / MODEL)
+        write_golden(part, instantiate(specs["preprocessor"]), network)
+        write_manifest(part, specs, origin)
 
 
 def record_metrics(folder: Path, metrics: Mapping[str, float]) -> None:
-    """Enter measured scores into a bundle's manifest and card."""
+    """Enter measured scores into a bundle's manifest and card, into both or into neither."""
     manifest = read_manifest(folder)
-    write_manifest(folder, manifest.specs, replace(manifest.origin, metrics=dict(metrics)))
+    with _folder_written_whole(folder) as part:
+        for file in (MODEL, GOLDEN):
+            shutil.copyfile(folder / file, part / file)
+        write_manifest(part, manifest.specs, replace(manifest.origin, metrics=dict(metrics)))
+
+
+@contextmanager
+def _folder_written_whole(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder to write a bundle to; it gets the name ``folder`` when the block ends well.
+
+    Whoever is killed on the way leaves the old bundle, the new one, or none, and never a mixture.
+    """
+    part, old = (folder.with_name(f".{folder.name}.{what}") for what in ("part", "old"))
+    for left_over in (part, old):
+        shutil.rmtree(left_over, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        yield part
+        if folder.exists():
+            os.replace(folder, old)
+        os.replace(part, folder)
+        shutil.rmtree(old, ignore_errors=True)
+    except SafetensorError as error:  # what it makes of a disk without room
+        remedy = "make room on its disk and run the same command again"
+        raise RunStopped(folder, "cannot be written whole", remedy) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def load_bundle(folder: Path, device: torch.device | None = None) -> Bundle:

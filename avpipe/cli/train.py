@@ -36,7 +36,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from avpipe.bundle import load_bundle, record_metrics
+from avpipe.bundle import load_bundle, read_origin, record_metrics
 from avpipe.cli.command import run
 from avpipe.device import choose_device, worker_count
 from avpipe.inference.answers import write_answers
@@ -44,12 +44,14 @@ from avpipe.inference.evaluate import evaluate
 from avpipe.inference.pages import write_pooled_page, write_training_page
 from avpipe.inference.pooled import ScoredRun, print_pooled, read_pooled, write_pooled
 from avpipe.inference.scores import print_scores, write_scores
-from avpipe.training import Job, Plan, locked, make_plan, save_ensemble, train
+from avpipe.training import Job, Plan, claim, locked, make_plan, save_ensemble, train
 
 
 def main(config: Mapping[str, Any]) -> int:
     plan = make_plan(config)
     with locked(plan.folder):
+        if not plan.is_single:
+            claim(plan.folder, config, plan.learned.sha256)
         for settings, job in plan.jobs:
             if not plan.is_single:
                 print(f"{job.folder.name} of {len(plan.jobs)}: {job.split.method}, seed {settings['seed']}", flush=True)
@@ -93,6 +95,7 @@ def _pool(plan: Plan, config: Mapping[str, Any]) -> None:
         bundle = plan.folder / "bundle"
         if not bundle.is_dir():
             save_ensemble(plan, bundle)
+        if not read_origin(bundle).metrics:
             record_metrics(bundle, read_pooled(output))
         print(f"bundle: {bundle}")
 

@@ -98,7 +98,7 @@ def make_split(
         ArgumentError: an unknown ``by``, or fractions that leave nothing to train on.
         CorpusError: no labels, one label, fewer than two groups, a label to be scored that is never trained.
     """
-    _check_arguments(by, val_fraction, test_fraction)
+    check_arguments(by, val_fraction, test_fraction)
     examples = corpus.examples()
     check_targets(corpus, examples)
     equal = equal_recordings(examples, corpus.root)
@@ -201,7 +201,8 @@ def _crossing(sides: Mapping[Example, str], equal: Iterable[Sequence[Example]]) 
     return crossing
 
 
-def _check_arguments(by: str, val_fraction: float, test_fraction: float) -> None:
+def check_arguments(by: str, val_fraction: float, test_fraction: float) -> None:
+    """Raise an ArgumentError for what :func:`make_split` cannot take."""
     if by not in METHODS:
         raise ArgumentError(f"split.by={by}", "unknown way to split", f"choose from {', '.join(METHODS)}")
     for key, fraction in (("val_fraction", val_fraction), ("test_fraction", test_fraction)):

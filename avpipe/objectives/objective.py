@@ -35,14 +35,21 @@ class Batch:
 
     def to(self, device: torch.device, **options: Any) -> "Batch":
         """The same batch on ``device``; Lightning calls it by this name."""
+        return self._mapped(lambda tensor: tensor.to(device, **options))
+
+    def pin_memory(self) -> "Batch":
+        """The same batch in memory that a GPU copies from; torch's loader calls it by this name."""
+        return self._mapped(Tensor.pin_memory)
+
+    def _mapped(self, change: Callable[[Tensor], Tensor]) -> "Batch":
         targets, weight = self.partner_targets, self.partner_weight
         return replace(
             self,
-            features={sense: value.to(device, **options) for sense, value in self.features.items()},
-            lengths={sense: value.to(device, **options) for sense, value in self.lengths.items()},
-            targets=self.targets.to(device, **options),
-            partner_targets=None if targets is None else targets.to(device, **options),
-            partner_weight=None if weight is None else weight.to(device, **options),
+            features={sense: change(value) for sense, value in self.features.items()},
+            lengths={sense: change(value) for sense, value in self.lengths.items()},
+            targets=change(self.targets),
+            partner_targets=None if targets is None else change(targets),
+            partner_weight=None if weight is None else change(weight),
         )
 
 

@@ -8,7 +8,7 @@ from avpipe.training.learner import Learner
 from avpipe.training.lr_finder import LrCurve, find_lr
 from avpipe.training.optim import SGD, AdamW, Recipe
 from avpipe.training.plan import Plan, make_plan
-from avpipe.training.run import locked
+from avpipe.training.run import claim, locked
 from avpipe.training.schedules import Constant, Cosine, OneCycle
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "OneCycle",
     "Plan",
     "Recipe",
+    "claim",
     "find_lr",
     "locked",
     "make_plan",

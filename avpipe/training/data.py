@@ -2,7 +2,7 @@
 
 import copy
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -59,7 +59,7 @@ class RawBatch:
         return RawBatch(tuple(self._mapped(item, Tensor.pin_memory) for item in self.items))
 
     @staticmethod
-    def _mapped(item: RawItem, change: Any) -> RawItem:
+    def _mapped(item: RawItem, change: Callable[[Tensor], Tensor]) -> RawItem:
         waveform, frames = (None if each is None else change(each) for each in (item.waveform, item.frames))
         return replace(item, waveform=waveform, frames=frames)
 

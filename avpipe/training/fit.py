@@ -27,7 +27,7 @@ from avpipe.networks import Network
 from avpipe.objectives import Objective
 from avpipe.training.cache import Cache
 from avpipe.training.calibration import calibrated
-from avpipe.training.checkpoints import WholeCheckpointIO, has_stopped_early, read_checkpoint
+from avpipe.training.checkpoints import WholeCheckpointIO, check_fits, has_stopped_early, read_checkpoint
 from avpipe.training.data import AVDataModule, Loading, TrainingWindows, ValidationWindows
 from avpipe.training.learner import Learner
 from avpipe.training.lr_finder import find_lr
@@ -37,6 +37,9 @@ from avpipe.training.recordings import Recording, measure
 from avpipe.training.run import claim
 
 LOGGERS = ("csv", "tensorboard")
+
+_LAST_SEED = 2**32 - 1
+"""As numpy and torch take them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +63,19 @@ def check_values(config: Mapping[str, Any]) -> None:
     Raises:
         ArgumentError: naming the key and what it takes.
     """
-    for group, key, least in (("data", "batch_size", 1), ("trainer", "max_epochs", 1), ("optim", "lr", 1e-12)):
-        if config[group][key] < least:
+    at_least_one = (("data", "batch_size"), ("trainer", "max_epochs"), ("trainer", "accumulate_grad_batches"))
+    for group, key, least in (*((*each, 1) for each in at_least_one), ("optim", "lr", 1e-12)):
+        if not config[group][key] >= least:  # nor is what is no number
             reason = "must be positive" if least < 1 else f"must be at least {least}"
             raise ArgumentError(f"{group}.{key}={config[group][key]}", reason)
+    _check_seeds(config["seed"], config["seeds"])
+    patience = config["patience"]
+    if patience is not None and not (type(patience) is int and patience >= 1):
+        raise ArgumentError(f"patience={patience}", "is no number of epochs", "give 1 or more, or null")
+    if not 0 <= config["ema_decay"] < 1:
+        raise ArgumentError(f"ema_decay={config['ema_decay']}", "is no part", "give a number from 0 to below 1")
+    if config["data"]["features_on_device"] not in ("auto", True, False):
+        _choose("data.features_on_device", config["data"]["features_on_device"], ("auto", "true", "false"))
     worker_count(config["data"]["workers"])
     _choose("select", config["select"], ("last", "best"))
     _choose("data.sampling", config["data"]["sampling"], ("natural", "balanced"))
@@ -71,6 +83,11 @@ def check_values(config: Mapping[str, Any]) -> None:
         _choose("logger", name, LOGGERS)
     if not 0 <= config["calibration"]["refuse_right"] < 1:
         raise ArgumentError(f"calibration.refuse_right={config['calibration']['refuse_right']}", "is no fraction")
+
+
+def _check_seeds(first: int, count: int) -> None:
+    if not 0 <= first <= _LAST_SEED + 1 - count:
+        raise ArgumentError(f"seed={first}", "out of range", f"give a number from 0 to {_LAST_SEED + 1 - count}")
 
 
 def _choose(key: str, value: str, choices: Sequence[str]) -> None:
@@ -103,6 +120,7 @@ def train(config: Mapping[str, Any], job: Job) -> None:
     objective: Objective = instantiate(specs["objective"])
     data = _data(config, device, specs["preprocessor"], objective, train_part, val_part)
     train_examples, val_examples = ([recording.example for recording in part] for part in (train_part, val_part))
+    torch.manual_seed(config["seed"])  # anew: whether filling the cache has drawn anything is not to be seen here
     network = instantiate(specs["network"])
     optim = {**config["optim"], "lr": _learning_rate(config, job.folder, network, objective, data)}
     learner = Learner(network, objective, instantiate(optim), train_examples, val_examples, config["seed"])
@@ -202,8 +220,11 @@ def _fit(config: Mapping[str, Any], device: torch.device, folder: Path, learner:
     checkpoints = folder / "checkpoints"
     begun = checkpoints / "last.ckpt"
     validated = bool(data.val_windows.recordings)
-    if begun.is_file() and has_stopped_early(read_checkpoint(begun)):
-        return checkpoints / f"{config['select']}.ckpt"
+    if begun.is_file():
+        checkpoint = read_checkpoint(begun)
+        check_fits(checkpoint, learner, begun)
+        if has_stopped_early(checkpoint):
+            return checkpoints / f"{config['select']}.ckpt"
     trainer: Trainer = instantiate(
         config["trainer"],
         accelerator="gpu" if device.type == "cuda" else device.type,

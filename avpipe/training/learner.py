@@ -57,7 +57,7 @@ class Learner(LightningModule):
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         loss = self.objective.loss(self.network(batch.features, batch.lengths), batch)
         if not loss.isfinite():
-            self._stop(batch, batch_index, float(loss))
+            self._stop(batch, batch_index, float(loss.detach()))
         self.log("train/loss", loss, prog_bar=True, on_step=True, on_epoch=True, batch_size=len(batch.targets))
         return loss
 
@@ -83,7 +83,7 @@ class Learner(LightningModule):
         """Name what made the loss useless: files whose features are no numbers, or else the whole batch."""
         finite = torch.stack([value.flatten(1).isfinite().all(1) for value in batch.features.values()]).all(0)
         spoilt = [example for example, sound in zip(batch.examples, finite.tolist(), strict=True) if not sound]
-        names = ", ".join(self.train_examples[place].path.name for place in spoilt or batch.examples)
+        names = ", ".join("/".join(self.train_examples[place].path.parts[-2:]) for place in spoilt or batch.examples)
         cause = "the features of these files are no numbers" if spoilt else "its files"
         remedy = "leave these files out" if spoilt else "lower optim.lr; the last checkpoint is kept"
         place = f"epoch {self.current_epoch + 1} batch {batch_index + 1}"

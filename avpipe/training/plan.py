@@ -7,9 +7,10 @@ from typing import Any
 
 from avpipe.config import instantiate
 from avpipe.corpora import Corpus, Split, make_folds, make_split, whole
+from avpipe.corpora.split import check_arguments
 from avpipe.errors import ArgumentError
 from avpipe.training.fit import Job, check_values
-from avpipe.training.run import claim, run_folder
+from avpipe.training.run import run_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +50,7 @@ def make_plan(config: Mapping[str, Any]) -> Plan:
             place = folder / "-".join(parts) if parts else folder
             alone = {"seed": seed, "seeds": 1, "cv": None, "ensemble": False, "run_dir": str(place), "split": settings}
             jobs.append((config if single else {**config, **alone}, Job(place, corpus, split, settings)))
-    plan = Plan(folder, corpus, tuple(jobs), whole(corpus, "train"))
-    if not single:
-        claim(folder, config, plan.learned.sha256)
-    return plan
+    return Plan(folder, corpus, tuple(jobs), whole(corpus, "train"))
 
 
 def _check(config: Mapping[str, Any]) -> None:
@@ -66,6 +64,8 @@ def _splits(config: Mapping[str, Any], corpus: Corpus) -> dict[str, tuple[Split,
     """The split of each fold, by its folder's name, and the settings that find it again."""
     if config["cv"] is None:
         return {"": (make_split(corpus, **config["split"]), config["split"])}
+    # Of no effect here, but what is wrong is not to pass without a word.
+    check_arguments(*(config["split"][key] for key in ("by", "val_fraction", "test_fraction")))
     settings = {"cv": config["cv"], "learned_corpus": corpus.name}
     folds = make_folds(corpus, config["cv"])
     return {f"fold-{place + 1}": (split, {**settings, "fold": place}) for place, split in enumerate(folds)}

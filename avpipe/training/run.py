@@ -14,6 +14,8 @@ from avpipe.errors import ArgumentError
 from avpipe.files import write_text
 
 _NOT_RESULT = ("run_dir", "device", "workers", "logger", "max_gb", "features_on_device")
+_RESULTS = ("lr.json", "checkpoints", "bundle", "*/lr.json", "*/checkpoints", "*/bundle")
+"""Of these one at least stands in a folder where something was learned."""
 _PATHS = re.compile(r"root|path|weights")
 
 
@@ -30,22 +32,32 @@ def _result_part(node: Any) -> Any:
 
 
 def run_folder(config: Mapping[str, Any], corpus: str) -> Path:
-    """Where the run that ``config`` describes is kept."""
-    return Path(config["run_dir"] or f"runs/{config['task']['name']}-{corpus}-{config_digest(config)}")
+    """Where the run that ``config`` describes is kept.
+
+    Raises:
+        ArgumentError: if a file stands there.
+    """
+    folder = Path(config["run_dir"] or f"runs/{config['task']['name']}-{corpus}-{config_digest(config)}")
+    if folder.exists() and not folder.is_dir():
+        raise ArgumentError(f"run_dir={folder}", "is a file", "name a folder")
+    return folder
 
 
 def claim(folder: Path, config: Mapping[str, Any], split_sha256: str) -> None:
     """Bind a folder to a configuration and to the examples that it learns from.
+
+    One in which nothing was learned yet, as its configuration was refused, can be bound to another.
 
     Raises:
         ArgumentError: if the folder holds a run of another configuration, or one begun on other examples, as two
             corpora of one layout have the same configuration.
     """
     record = folder / "config.json"
-    if record.is_file() and config_digest(_read(record)) != config_digest(config):
+    begun = any(next(folder.glob(result), None) for result in _RESULTS)
+    if begun and record.is_file() and config_digest(_read(record)) != config_digest(config):
         raise ArgumentError(f"run_dir={folder}", "holds a run of another configuration", "name another folder")
     split = folder / "split.sha256"
-    if split.is_file() and split.read_text(encoding="utf-8").strip() != split_sha256:
+    if begun and split.is_file() and split.read_text(encoding="utf-8").strip() != split_sha256:
         raise ArgumentError(f"run_dir={folder}", "was begun on other files or labels", "name another folder")
     write_text(record, json.dumps(config, indent=2) + "\n")
     write_text(split, split_sha256 + "\n")

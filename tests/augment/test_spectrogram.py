@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from avpipe.augment import SpecAugment, Tempo, VocalTractWarp, item_generator
+from avpipe.augment import Equaliser, SpecAugment, Tempo, VocalTractWarp, item_generator
 from avpipe.augment.spectrogram import hertz_to_mel, mel_to_hertz
 from avpipe.features import LogMel
 from tests.clips import generator_of
@@ -112,3 +112,18 @@ def test_tempo_leaves_a_single_frame_and_what_is_not_drawn():
     mel = torch.randn(1, 40, 50)
     assert Tempo(0.5, 0.5, probability=0.0)({"audio": mel}, generator_of())["audio"] is mel
     assert Tempo(0.5, 0.5)({}, generator_of()) == {}
+
+
+def test_the_equaliser_adds_a_smooth_curve_of_the_right_height():
+    mel = torch.randn(1, 40, 20, generator=torch.Generator().manual_seed(0))
+    equaliser = Equaliser(deviation_db=6.0, level_db=3.0, knots=5, std=4.0)
+    curves = []
+    for index in range(400):
+        added = equaliser({"audio": mel}, item_generator(0, 0, index))["audio"] - mel
+        torch.testing.assert_close(added, added[:, :, :1].expand_as(added), atol=1e-5, rtol=0.0)
+        curves.append(added[0, :, 0].numpy() * 4.0 * 10.0 / np.log(10.0))
+    assert np.std([curve[0] for curve in curves]) == pytest.approx(np.hypot(6.0, 3.0), rel=0.1)
+    assert np.mean([np.abs(np.diff(curve, 2)).max() for curve in curves]) < 2.0
+    differences = [curve[0] - curve[-1] for curve in curves]
+    assert np.std(differences) == pytest.approx(6.0 * np.sqrt(2), rel=0.1)
+    assert equaliser({}, item_generator(0, 0, 0)) == {}
