@@ -14,6 +14,7 @@ from avpipe.bundle.store import (
     read_origin,
     read_specs,
     record_metrics,
+    record_objective,
     save_bundle,
     shipped_bundles,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "read_origin",
     "read_specs",
     "record_metrics",
+    "record_objective",
     "save_bundle",
     "shipped_bundles",
 ]

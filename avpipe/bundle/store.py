@@ -116,10 +116,21 @@ def save_bundle(
 def record_metrics(folder: Path, metrics: Mapping[str, float]) -> None:
     """Enter measured scores into a bundle's manifest and card, into both or into neither."""
     manifest = read_manifest(folder)
+    _rewrite(folder, manifest.specs, replace(manifest.origin, metrics=dict(metrics)))
+
+
+def record_objective(folder: Path, spec: Spec) -> None:
+    """Give a bundle another objective for the same outputs, such as a calibrated one."""
+    manifest = read_manifest(folder)
+    check_spec(folder, "objective", spec)
+    _rewrite(folder, {**manifest.specs, "objective": spec}, manifest.origin)
+
+
+def _rewrite(folder: Path, specs: Mapping[str, Spec], origin: Origin) -> None:
     with _folder_written_whole(folder) as part:
         for file in (MODEL, GOLDEN):
             shutil.copyfile(folder / file, part / file)
-        write_manifest(part, manifest.specs, replace(manifest.origin, metrics=dict(metrics)))
+        write_manifest(part, specs, origin)
 
 
 @contextmanager

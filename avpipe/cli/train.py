@@ -44,7 +44,7 @@ from avpipe.inference.evaluate import evaluate
 from avpipe.inference.pages import write_pooled_page, write_training_page
 from avpipe.inference.pooled import ScoredRun, print_pooled, read_pooled, write_pooled
 from avpipe.inference.scores import print_scores, write_scores
-from avpipe.training import Job, Plan, claim, locked, make_plan, save_ensemble, train
+from avpipe.training import Job, Plan, calibrate, claim, locked, make_plan, save_ensemble, train
 
 
 def main(config: Mapping[str, Any]) -> int:
@@ -56,6 +56,8 @@ def main(config: Mapping[str, Any]) -> int:
             if not plan.is_single:
                 print(f"{job.folder.name} of {len(plan.jobs)}: {job.split.method}, seed {settings['seed']}", flush=True)
             train(settings, job)
+        calibrate(plan)
+        for settings, job in plan.jobs:
             _score(settings, job)
         if not plan.is_single:
             _pool(plan, config)

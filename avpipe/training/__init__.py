@@ -1,6 +1,7 @@
 """From a corpus and a configuration to a bundle; the only floor that knows Lightning."""
 
 from avpipe.training.cache import Cache
+from avpipe.training.calibration import calibrate
 from avpipe.training.data import AVDataModule
 from avpipe.training.ensemble import save_ensemble
 from avpipe.training.fit import Job, train
@@ -24,6 +25,7 @@ __all__ = [
     "OneCycle",
     "Plan",
     "Recipe",
+    "calibrate",
     "claim",
     "find_lr",
     "locked",

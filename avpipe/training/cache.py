@@ -46,6 +46,8 @@ class Cache:
     def __init__(self, kind: str, path: str | None, max_gb: float) -> None:
         if kind not in KINDS:
             raise ArgumentError(f"cache.kind={kind}", "no such cache", f"choose from: {', '.join(KINDS)}")
+        if max_gb < 0:
+            raise ArgumentError(f"cache.max_gb={max_gb}", "must not be negative")
         self.kind = kind
         self.folder = Path(path) if path else cache_folder() / "training"
         self.max_bytes = int(max_gb * 1e9)
@@ -254,7 +256,9 @@ def _fill(index: Index, tasks: Sequence[Task], workers: int) -> None:
             return
 
 
+@cache
 def _warn(line: str) -> None:
+    """Tell a line; once, as every fold finds the same disk full."""
     print(f"warning: cache: {printable(line)}", file=sys.stderr)
 
 

@@ -1,52 +1,81 @@
-"""What validation tells about a trained network's answers: how sure they may be, and when to refuse."""
+"""What validation tells about trained networks' answers: how sure they may be, and when to refuse."""
 
+import json
 import sys
-from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from avpipe.config import Spec, instantiate
-from avpipe.objectives import Objective
-from avpipe.training.data import AVDataModule
-from avpipe.training.learner import Learner
+from avpipe.bundle import load_bundle, read_specs, record_objective
+from avpipe.config import instantiate
+from avpipe.corpora import Example
+from avpipe.device import choose_device, worker_count
+from avpipe.features import collate
+from avpipe.files import write_text
+from avpipe.media import MediaError
+from avpipe.training.cache import Cache
+from avpipe.training.fit import Job
+from avpipe.training.plan import Plan
+from avpipe.training.recordings import Reader, Recording, measure
 
 LEAST_EXAMPLES = 20
 """Fewer tell nothing that can be trusted."""
 
+_RECORD = "calibration.json"
 
-def calibrated(
-    spec: Spec, learner: Learner, data: AVDataModule, device: torch.device, refuse_right: float
-) -> dict[str, Any]:
-    """The objective's specification, with what the validation part tells about it filled in.
+Outputs = tuple[Tensor, Tensor]
+"""(W, num_outputs) and (W,): a network's values for the windows of one example, and their true seconds."""
 
-    Args:
-        spec: of the objective.
-        learner: with the weights that become the bundle.
-        data: of the training.
-        device: to compute on.
-        refuse_right: greatest part of the right validation answers that may be refused.
+
+def calibrate(plan: Plan) -> None:
+    """Fit every network's objective to the validation examples of all of them, and enter it into its bundle.
+
+    A network is calibrated by what it and its sisters said of their own validation examples, but for the examples that
+    it is tested on: they share the recipe, and the few speakers of one fold tell little of how sure it may be.
+    Writes ``calibration.json`` into each job's folder; what has one is done.
     """
-    windows = _validation_windows(learner, data, device)
-    if len(windows) < LEAST_EXAMPLES:
-        print(f"warning: {len(windows)} examples validate: too few to calibrate by", file=sys.stderr)
-        return dict(spec)
-    objective: Objective = instantiate(spec)
-    targets = [learner.val_examples[place].target for place in windows]
-    return {**spec, **objective.calibration(list(windows.values()), targets, refuse_right)}
+    waiting = [(settings, job) for settings, job in plan.jobs if not (job.folder / _RECORD).is_file()]
+    if not waiting:
+        return
+    outputs = [_validation_outputs(settings, job) for settings, job in plan.jobs]
+    for settings, job in waiting:
+        tested = set(job.split.test)
+        found = [(example, out) for part in outputs for example, out in part.items() if example not in tested]
+        refuse_right = settings["calibration"]["refuse_right"]
+        told: dict[str, Any] = {}
+        if len(found) >= LEAST_EXAMPLES:
+            spec = read_specs(job.bundle)["objective"]
+            windows, targets = [out for _, out in found], [example.target for example, _ in found]
+            told = instantiate(spec).calibration(windows, targets, refuse_right)
+            record_objective(job.bundle, {**spec, **told})
+        else:
+            print(f"warning: {len(found)} examples validate: too few to calibrate by", file=sys.stderr)
+        write_text(job.folder / _RECORD, json.dumps({"num_examples": len(found), **told}) + "\n")
 
 
-def _validation_windows(learner: Learner, data: AVDataModule, device: torch.device) -> dict[int, tuple[Tensor, Tensor]]:
-    """The network's values for each window of each validation example, and the windows' seconds."""
-    values: dict[int, list[Tensor]] = defaultdict(list)
-    seconds: dict[int, list[float]] = defaultdict(list)
-    network = learner.network.to(device).eval()
-    with torch.inference_mode():
-        for batch in data.val_dataloader():
-            moved = batch.to(device)
-            output = network(moved.features, moved.lengths)
-            for place, row, length in zip(batch.examples, output.value.float().cpu(), batch.seconds, strict=True):
-                values[place].append(row)
-                seconds[place].append(length)
-    return {place: (torch.stack(values[place]), torch.tensor(seconds[place])) for place in sorted(values)}
+def _validation_outputs(settings: Mapping[str, Any], job: Job) -> dict[Example, Outputs]:
+    """What a job's network says of its validation examples."""
+    device = choose_device(settings["device"]["name"])
+    bundle = load_bundle(job.bundle, device)
+    recordings, _ = measure(job.split.val)
+    cache: Cache = instantiate(settings["cache"])
+    _, reader = cache.readers([], recordings, settings["preprocess"], worker_count(settings["data"]["workers"]))
+    found = {each.example: _outputs(bundle.network, reader, each, device) for each in recordings}
+    return {example: outputs for example, outputs in found.items() if outputs is not None}
+
+
+def _outputs(network: nn.Module, reader: Reader, recording: Recording, device: torch.device) -> Outputs | None:
+    """Of each window of a recording; None where it cannot be read, of which training has told."""
+    values, seconds = [], []
+    try:
+        for features, length_sec in reader.windows(recording):
+            batch, lengths = collate([features], reader.preprocessor.window_steps)
+            with torch.inference_mode():
+                moved = ({sense: part.to(device) for sense, part in each.items()} for each in (batch, lengths))
+                values.append(network(*moved).value.float().cpu()[0])
+            seconds.append(length_sec)
+    except MediaError:
+        return None
+    return (torch.stack(values), torch.tensor(seconds)) if values else None

@@ -26,7 +26,6 @@ from avpipe.files import write_text
 from avpipe.networks import Network
 from avpipe.objectives import Objective
 from avpipe.training.cache import Cache
-from avpipe.training.calibration import calibrated
 from avpipe.training.checkpoints import WholeCheckpointIO, check_fits, has_stopped_early, read_checkpoint
 from avpipe.training.data import AVDataModule, Loading, TrainingWindows, ValidationWindows
 from avpipe.training.learner import Learner
@@ -68,6 +67,11 @@ def check_values(config: Mapping[str, Any]) -> None:
         if not config[group][key] >= least:  # nor is what is no number
             reason = "must be positive" if least < 1 else f"must be at least {least}"
             raise ArgumentError(f"{group}.{key}={config[group][key]}", reason)
+    if config["trainer"]["devices"] != 1 or config["trainer"]["num_nodes"] != 1:
+        reason = "one process on one device is all that training does so far"
+        raise ArgumentError(
+            f"trainer.devices={config['trainer']['devices']}", reason, "leave it and trainer.num_nodes at 1"
+        )
     _check_seeds(config["seed"], config["seeds"])
     patience = config["patience"]
     if patience is not None and not (type(patience) is int and patience >= 1):
@@ -126,7 +130,6 @@ def train(config: Mapping[str, Any], job: Job) -> None:
     learner = Learner(network, objective, instantiate(optim), train_examples, val_examples, config["seed"])
     chosen = _fit(config, device, job.folder, learner, data)
     learner.load_state_dict(read_checkpoint(chosen)["state_dict"])
-    specs["objective"] = calibrated(specs["objective"], learner, data, device, config["calibration"]["refuse_right"])
     save_bundle(job.bundle, specs, network.cpu(), objective.cpu(), _origin(config, job))
 
 
