@@ -15,7 +15,7 @@ from avpipe.media import Clip, Coverage
 FEATURE_TOLERANCE = 1e-4
 OUTPUT_TOLERANCE = 1e-3
 
-LONGEST_SEC = 2.0
+LONGEST_SEC = 1.0
 """Of the input: more proves no more, and the bundle would be an input with some weights."""
 
 

@@ -220,6 +220,6 @@ def _refusal_threshold(scores: Tensor, right: Tensor, refuse_right: float) -> fl
     allowed = (refused_right <= refused_wrong) & (refused_right <= refuse_right * right.sum())
     if refuse_right <= 0 or not allowed[:-1].any():
         return 0.0
-    last_refused = int(allowed[:-1].nonzero()[-1])
-    # Rounded down: what set the threshold is not to be refused by a rounding error.
-    return math.floor(float(scores[order][last_refused + 1]) * 1e4) / 1e4
+    last_refused = float(scores[order][int(allowed[:-1].nonzero()[-1])])
+    # Right above the last one refused, and not at the first one kept: between them nothing is known.
+    return min((math.floor(last_refused * 1e4) + 1) / 1e4, 1.0)

@@ -134,7 +134,7 @@ def selective_picture(confidences: np.ndarray, correct: np.ndarray, threshold: f
     axes.plot(thresholds, share, **line_style(1))
     legend = (LegendEntry("accuracy of the answered", 0), LegendEntry("share answered", 1))
     if threshold is None:
-        note = "No threshold is set: every example is answered."
+        note = "How accuracy grows as more is refused."
     else:
         axes.axvline(threshold, color=INK, linewidth=0.9, linestyle=(0, (2, 2)))
         (kept,), (right,) = selective_accuracy(confidences, correct, np.array([threshold]))
