@@ -28,6 +28,9 @@ from avpipe.training.store import EntryWriter, Index, Store
 
 KINDS = ("none", "decoded", "features")
 
+_MOST_OPEN = 10_000
+"""Entries a process keeps open; a system allows some 65 000 memory maps."""
+
 _PIECE_SEC = 60.0
 """A recording is decoded in pieces of about this length."""
 
@@ -96,6 +99,7 @@ class CachedReader(Reader, ABC):
         self.store = store
         self.settings = _digest(settings)
         self.keys: dict[Recording, str] = {}
+        self.opened: dict[str, Mapping[str, np.ndarray]] = {}
 
     def enter(self, recording: Recording, sha256: str) -> str:
         """Learn the content of a recording; returns the key of its entry."""
@@ -119,9 +123,17 @@ class CachedReader(Reader, ABC):
     def write(self, recording: Recording, entry: EntryWriter) -> None:
         """Read a recording into its entry."""
 
-    def entry(self, recording: Recording) -> dict[str, np.ndarray] | None:
+    def entry(self, recording: Recording) -> Mapping[str, np.ndarray] | None:
+        """The arrays of a recording's entry, which stay open: opening one takes as long as drawing from it."""
         key = self.keys.get(recording)
-        return self.store.read(key) if key else None
+        if key is None:
+            return None
+        if key not in self.opened:
+            found = self.store.read(key)
+            if found is None or len(self.opened) >= _MOST_OPEN:
+                return found
+            self.opened[key] = found
+        return self.opened[key]
 
 
 class DecodedReader(CachedReader):

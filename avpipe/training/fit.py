@@ -251,7 +251,7 @@ def _fit(config: Mapping[str, Any], device: torch.device, folder: Path, learner:
 
 def _callbacks(config: Mapping[str, Any], folder: Path, metric: str | None) -> list[Callback]:
     checkpoints = folder / "checkpoints"
-    average = WeightAveraging(avg_fn=warmed_up_average(config["ema_decay"]))
+    average = WeightAveraging(multi_avg_fn=warmed_up_average(config["ema_decay"]))
     # At the end of the epoch, when all of it has been told; two of them, as Lightning's own "last" is only written
     # where there is a new best.
     shared: dict[str, Any] = {"enable_version_counter": False, "save_on_train_epoch_end": True}

@@ -94,8 +94,8 @@ class SGD(Recipe):
         return torch.optim.SGD(self._groups(module), lr=self.lr, momentum=self.momentum, nesterov=self.nesterov)
 
 
-def warmed_up_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
-    """An exponential running mean of weights, for torch's ``AveragedModel``.
+def warmed_up_average(decay: float) -> Callable[[list[Tensor], list[Tensor], Tensor | int], None]:
+    """An exponential running mean of weights, for torch's ``AveragedModel`` (its ``multi_avg_fn``).
 
     Args:
         decay: part of the old mean that is kept a step. At step n no more than (1 + n) / (10 + n) is, so that short
@@ -106,8 +106,11 @@ def warmed_up_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], 
         TensorFlow's ``ExponentialMovingAverage``.
     """
 
-    def average(mean: Tensor, newest: Tensor, count: Tensor | int) -> Tensor:
+    @torch.no_grad()
+    def average(means: list[Tensor], newest: list[Tensor], count: Tensor | int) -> None:
         kept = min(decay, (1.0 + float(count)) / (10.0 + float(count)))
-        return kept * mean + (1.0 - kept) * newest
+        # All tensors at a time, which takes less than half as long as one by one.
+        both = torch._foreach_add(torch._foreach_mul(means, kept), torch._foreach_mul(newest, 1.0 - kept))
+        torch._foreach_copy_(means, both)
 
     return average

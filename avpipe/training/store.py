@@ -1,5 +1,6 @@
 """Arrays on disk: written once, read as memory maps, bounded in size, and safe when two runs share them."""
 
+import mmap
 import os
 import shutil
 import sqlite3
@@ -38,7 +39,7 @@ class Store:
     def read(self, key: str) -> dict[str, np.ndarray] | None:
         """The arrays of an entry, as read-only memory maps; None: there is no such entry, or no longer."""
         try:
-            return {file.stem: np.load(file, mmap_mode="r") for file in self.path(key).iterdir()}
+            return {file.stem: _opened(file) for file in self.path(key).iterdir()}
         except (FileNotFoundError, ValueError):  # emptied by another run between the listing and the opening
             return None
 
@@ -73,6 +74,15 @@ class Store:
         for part in self.folder.glob(".*.part.*"):
             if time.time() - part.stat().st_mtime > _ABANDONED_SEC:
                 shutil.rmtree(part, ignore_errors=True)
+
+
+def _opened(file: Path) -> np.ndarray:
+    """A memory map; of what is smaller than a page the array itself, as maps are few and slow to reach into."""
+    array: np.ndarray = np.load(file, mmap_mode="r")
+    if array.nbytes <= mmap.PAGESIZE:
+        array = np.array(array)
+        array.flags.writeable = False
+    return array
 
 
 class EntryWriter:

@@ -29,7 +29,7 @@ def test_what_was_written_piece_by_piece_comes_back_as_one_read_only_map(store):
     found = store.read("ab1")
     np.testing.assert_array_equal(found["frames"], np.concatenate(pieces))
     assert found["seconds"].tolist() == [1.5]
-    assert isinstance(found["frames"], np.memmap)
+    assert type(found["frames"]) is np.ndarray  # smaller than a page
     with pytest.raises(ValueError, match="read-only"):
         found["frames"][0] = 0.0
 
