@@ -41,7 +41,13 @@ PICTURE = {
     "ColourJitter": (0.3, 0.3, 0.3),
     "TemporalJitter": (0.5, 2.0, 1.0),
 }
-FEATURES = {"SpecAugment": (2, 8, 2, 0.1), "VocalTractWarp": (RATE_HZ, 0.9, 1.1), "RandomErasing": (0.1, 0.3, 0.7)}
+FEATURES = {
+    "SpecAugment": (2, 8, 2, 0.1),
+    "VocalTractWarp": (RATE_HZ, 0.9, 1.1),
+    "Tempo": (0.9, 1.1),
+    "Equaliser": (6.0, 3.0, 5, 4.0),
+    "RandomErasing": (0.1, 0.3, 0.7),
+}
 MIXING = {"MixUp", "CutMix"}
 NO_TRANSFORM = {"Augmentation", "Mixture", "BatchTransform", "ClipTransform", "FeatureTransform"}
 OLD_DRAWS = {"RandomPlacement", "SpecAugment"}
@@ -171,13 +177,13 @@ def test_a_batch_goes_through_one_transform_at_most():
         Augmentation(batch=[MixUp(1.0, 0.6), CutMix(1.0, 0.6)])
 
 
-@pytest.mark.parametrize("name", ["none", "mel", "words", "voice", "noisy", "mixup", "cutmix"])
+@pytest.mark.parametrize("name", ["none", "mel", "words", "voice", "noisy", "features", "mixup", "cutmix"])
 def test_the_yaml_for_sound_builds_and_runs(name, recordings, tmp_path, monkeypatch):
     (tmp_path / "noise").symlink_to(recordings)
     monkeypatch.setenv("AVPIPE_CORPORA", str(tmp_path))
     config = plain(compose("train", ["task=emotion", f"augment={name}"]))
     augmentation, preprocessor = instantiate(config["augment"]), instantiate(config["preprocess"])
-    assert augmentation.needs_clip == (name != "none")
+    assert augmentation.needs_clip == (name not in ("none", "features"))
     items = []
     for index in range(6):
         generator = item_generator(0, 0, index)
@@ -188,7 +194,7 @@ def test_the_yaml_for_sound_builds_and_runs(name, recordings, tmp_path, monkeypa
         items.append(augmentation.augment_features(preprocessor(clip), generator))
     features, lengths = collate(items, preprocessor.window_steps)
     mixtures = [augmentation.augment_batch(features, lengths, generator_of(index)) for index in range(8)]
-    assert any(mixtures) == (name in ("mixup", "cutmix"))
+    assert any(mixtures) == (name in ("mixup", "cutmix", "words", "features"))
     assert bool(features["audio"].isfinite().all())
 
 
