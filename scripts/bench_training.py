@@ -104,6 +104,7 @@ def main() -> None:
         for index in range(arguments.rounds):
             overrides = [
                 f"task={arguments.task}", f"corpus={arguments.corpus}", "augment=none", "cache=features", "device=cpu",
+                "data.workers=0",
                 f"trainer.max_epochs={arguments.epochs}", f"run_dir={Path(folder) / str(index)}",
             ]  # fmt: skip
             config = plain(compose("train", overrides))

@@ -21,8 +21,9 @@ def test_the_digits_bundle_has_the_score_of_its_card(corpora):
     assert split.sha256 == bundle.origin.split_sha256
     scores = evaluate(bundle, corpus, split.test, batch_size=16, workers=0)
     assert len(scores.answers) == 300
-    assert scores.metrics == pytest.approx(dict(bundle.origin.metrics), abs=1e-3)
-    assert scores.metrics["uar"] >= 0.98
+    card = {name: bundle.origin.metrics[name] for name in scores.metrics}
+    assert scores.metrics == pytest.approx(card, abs=1e-3)
+    assert scores.metrics["uar"] >= 0.985
 
 
 def test_every_difficult_file_is_answered_or_explained(corpora, tmp_path):

@@ -6,6 +6,7 @@ the output it had), ``card.md`` (for people). Loading runs no code from it and b
 """
 
 from avpipe.bundle.errors import BundleError
+from avpipe.bundle.golden import try_out
 from avpipe.bundle.manifest import Origin
 from avpipe.bundle.store import (
     Bundle,
@@ -31,4 +32,5 @@ __all__ = [
     "record_objective",
     "save_bundle",
     "shipped_bundles",
+    "try_out",
 ]

@@ -40,6 +40,11 @@ def prove(folder: Path, preprocessor: Preprocessor, network: nn.Module, device: 
             raise BundleError(folder, f"{name} of the golden input is not what it was", "copy the bundle again")
 
 
+def try_out(preprocessor: Preprocessor, network: nn.Module) -> None:
+    """Run the golden input through a network; what it cannot take raises as torch does."""
+    _run(preprocessor, network, _draw_inputs(preprocessor), torch.device("cpu"))
+
+
 def _draw_inputs(preprocessor: Preprocessor) -> dict[str, Tensor]:
     """Three quarters of a window at most of a sweep in noise and of moving blocks: all bands, and the padding too."""
     seconds = min(0.75 * preprocessor.window_sec, LONGEST_SEC)

@@ -96,7 +96,7 @@ def _sha256_of_content(content: Mapping[str, Any]) -> str:
 
 def _told(split: Mapping[str, Any]) -> str:
     if "learned_groups" in split:
-        return f"all of {split['learned_corpus']} was learned from, each fold by all networks but one or two"
+        return f"all of {split['learned_corpus']} was learned from, each recording by most of the networks"
     return f"fold {split['fold'] + 1} of cv={split['cv']}" if "cv" in split else f"by {split['by']}"
 
 
@@ -113,10 +113,8 @@ def _card_lines(specs: Mapping[str, Spec], origin: Origin) -> Iterator[str]:
     yield f"- Windows of {specs['preprocessor']['window_sec']} s, every {specs['preprocessor']['hop_sec']} s."
     if origin.metrics:
         yield ""
-        scored = (
-            "each network on the fold that it has not seen" if "learned_groups" in origin.split else "the test part"
-        )
-        yield f"| metric on {scored} | value |"
+        held_out = "its own held-out fold, each network alone"
+        yield f"| metric on {held_out if 'learned_groups' in origin.split else 'the test part'} | value |"
         yield "|---|---|"
         for name, value in origin.metrics.items():
             yield f"| {name} | {value:.4f} |"

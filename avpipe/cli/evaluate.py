@@ -4,7 +4,7 @@ usage: avpipe evaluate bundle=BUNDLE corpus=CORPUS corpus.root=DIR [split=test] 
 
   bundle       a folder, or the name of one that ships (avpipe list)
   corpus       folders, manifest, or a corpus by name; split as it was for the bundle's training
-  split        test, val, train, or all: every recording of a corpus that the bundle has not learned from
+  split        test, val, train; or all: every recording, also those that the bundle has learned from
   output       metrics.json; tables such as confusion.csv are written beside it
   batch_size   windows a batch
   workers      decoding processes, auto or a number

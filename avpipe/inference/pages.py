@@ -49,14 +49,15 @@ def _scores(output: Path, bundle: Bundle) -> dict[str, Any]:
     told = json.loads(output.read_text(encoding="utf-8"))
     uncalibrated = output.with_name("uncalibrated.csv")
     objective = bundle.objective
+    is_calibrated = getattr(objective, "temperature", 1.0) != 1.0
     return {
         "title": f"{told['task']} on {told['corpus']}",
         "metrics": told["metrics"],
         "intervals": {name: (low, high) for name, (low, high) in told["intervals"].items()},
         "part": told["split"],
         "answers": read_answers(output.with_name("answers.csv")),
-        "uncalibrated": read_answers(uncalibrated) if uncalibrated.is_file() else None,
-        "temperature": getattr(objective, "temperature", None),
+        "uncalibrated": read_answers(uncalibrated) if uncalibrated.is_file() and is_calibrated else None,
+        "temperature": getattr(objective, "temperature", None) if is_calibrated else None,
         "threshold": getattr(objective, "threshold", None) or None,
         "labels": getattr(objective, "labels", ()),
         "preprocessor": bundle.preprocessor,

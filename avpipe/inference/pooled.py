@@ -3,7 +3,7 @@
 import json
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,13 +47,15 @@ def write_pooled(output: Path, runs: Sequence[ScoredRun], objective: Objective, 
         sha256: of all the examples, as one side of a split.
     """
     told = [run.scores for run in runs]
-    answers = [answer for run in runs for answer in run.answers]
+    # Of several seeds a recording has several answers: they are drawn together, as one group's are.
+    answers = [replace(answer, group=answer.group or answer.name) for run in runs for answer in run.answers]
     pooled, intervals, _ = score(objective, answers)
     uncalibrated, _, _ = score(objective, [answer for run in runs for answer in run.uncalibrated], draws=0)
     content = {
         **{key: told[0][key] for key in ("task", "corpus", "avpipe_version")},
         "corpus_sha256": sha256,
-        "num_examples": len(answers),
+        "num_examples": len({(answer.name, answer.start_sec, answer.end_sec) for answer in answers}),
+        "num_answers": len(answers),
         "mean": _over(told, statistics.fmean),
         "sd": _over(told, statistics.stdev),
         "pooled": {**pooled, "ece_uncalibrated": uncalibrated["ece"]} if "ece" in pooled else pooled,
@@ -87,14 +89,15 @@ def read_pooled(output: Path) -> dict[str, float]:
 def print_pooled(output: Path) -> None:
     """Print what ``cv.json`` holds."""
     content = json.loads(output.read_text(encoding="utf-8"))
-    names = list(content["mean"])
+    # Those that fit on a terminal; the others stand in the file.
+    names = [name for name in content["mean"] if name not in ("f1", "ece_uncalibrated")]
     table = Table(f"{content['task']} on {content['corpus']}", "examples", *names)
     for fold in content["folds"]:
         values = (f"{fold['metrics'][name]:.4f}" for name in names)
         table.add_row(fold["name"], str(fold["num_examples"]), *values)
     table.add_section()
     for row in ("mean", "sd", "pooled"):
-        count = str(content["num_examples"]) if row == "pooled" else ""
+        count = str(content["num_answers"]) if row == "pooled" else ""
         table.add_row(row, count, *(f"{content[row][name]:.4f}" for name in names))
     spans = (
         "{:.3f} - {:.3f}".format(*content["intervals"][name]) if name in content["intervals"] else "" for name in names

@@ -51,7 +51,10 @@ def calibrate(plan: Plan) -> None:
             told = instantiate(spec).calibration(windows, targets, refuse_right)
             record_objective(job.bundle, {**spec, **told})
         else:
-            print(f"warning: {len(found)} examples validate: too few to calibrate by", file=sys.stderr)
+            line = f"{len(found)} examples validate: too few to calibrate by"
+            print(f"warning: {line}", file=sys.stderr)
+            with (job.folder / "warnings.txt").open("a", encoding="utf-8") as file:
+                file.write(f"{line}\n")
         write_text(job.folder / _RECORD, json.dumps({"num_examples": len(found), **told}) + "\n")
 
 

@@ -8,6 +8,7 @@ import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint, WeightAv
 from pytorch_lightning.loggers import CSVLogger, Logger
 
 from avpipe.augment import Augmentation
-from avpipe.bundle import Origin, save_bundle
+from avpipe.bundle import Origin, save_bundle, try_out
 from avpipe.config import Spec, instantiate, target_of
 from avpipe.corpora import Corpus, Split
 from avpipe.device import choose_device, worker_count
@@ -85,6 +86,8 @@ def check_values(config: Mapping[str, Any]) -> None:
     _choose("data.sampling", config["data"]["sampling"], ("natural", "balanced"))
     for name in _logger_names(config):
         _choose("logger", name, LOGGERS)
+        if name == "tensorboard" and not (find_spec("tensorboard") or find_spec("tensorboardX")):
+            raise ArgumentError("logger=tensorboard", "is not installed", "pip install 'avpipe[tensorboard]'")
     if not 0 <= config["calibration"]["refuse_right"] < 1:
         raise ArgumentError(f"calibration.refuse_right={config['calibration']['refuse_right']}", "is no fraction")
 
@@ -126,6 +129,7 @@ def train(config: Mapping[str, Any], job: Job) -> None:
     train_examples, val_examples = ([recording.example for recording in part] for part in (train_part, val_part))
     torch.manual_seed(config["seed"])  # anew: whether filling the cache has drawn anything is not to be seen here
     network = instantiate(specs["network"])
+    _check_input(network, data)
     optim = {**config["optim"], "lr": _learning_rate(config, job.folder, network, objective, data)}
     learner = Learner(network, objective, instantiate(optim), train_examples, val_examples, config["seed"])
     chosen = _fit(config, device, job.folder, learner, data)
@@ -193,6 +197,15 @@ def _data(
     val = ValidationWindows(val_part, val_reader, objective)
     weights = _balanced(train_part) if settings["sampling"] == "balanced" else None
     return AVDataModule(train, val, Loading(settings["batch_size"], workers, seed, weights, device.type == "cuda"))
+
+
+def _check_input(network: Network, data: AVDataModule) -> None:
+    """Refuse an encoder of another sense, or of another shape, before anything is learned."""
+    try:
+        try_out(data.preprocessor, network)
+    except (RuntimeError, ValueError) as error:
+        reason = f"does not take what this task gives it ({str(error).strip().partition(chr(10))[0]})"
+        raise ArgumentError("encoder", reason, "choose an encoder of the task's sense") from error
 
 
 def _learning_rate(
@@ -274,13 +287,9 @@ def _loggers(config: Mapping[str, Any], folder: Path) -> list[Logger]:
         if name == "csv":
             loggers.append(CSVLogger(folder, "logs"))
         else:
-            try:
-                from pytorch_lightning.loggers import TensorBoardLogger
+            from pytorch_lightning.loggers import TensorBoardLogger
 
-                loggers.append(TensorBoardLogger(folder, "tensorboard"))
-            except ModuleNotFoundError as error:
-                remedy = "pip install avpipe[tensorboard]"
-                raise ArgumentError("logger=tensorboard", "is not installed", remedy) from error
+            loggers.append(TensorBoardLogger(folder, "tensorboard"))
     return loggers
 
 
