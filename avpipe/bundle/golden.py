@@ -41,8 +41,10 @@ def prove(folder: Path, preprocessor: Preprocessor, network: nn.Module, device: 
 
 
 def try_out(preprocessor: Preprocessor, network: nn.Module) -> None:
-    """Run the golden input through a network; what it cannot take raises as torch does."""
+    """Run the golden input through a network; what it cannot take raises as torch does. Its mode stays."""
+    training = network.training
     _run(preprocessor, network, _draw_inputs(preprocessor), torch.device("cpu"))
+    network.train(training)
 
 
 def _draw_inputs(preprocessor: Preprocessor) -> dict[str, Tensor]:

@@ -87,7 +87,7 @@ def check_values(config: Mapping[str, Any]) -> None:
     for name in _logger_names(config):
         _choose("logger", name, LOGGERS)
         if name == "tensorboard" and not (find_spec("tensorboard") or find_spec("tensorboardX")):
-            raise ArgumentError("logger=tensorboard", "is not installed", "pip install 'avpipe[tensorboard]'")
+            raise ArgumentError("logger=tensorboard", "is not installed", "pip install avpipe[tensorboard]")
     if not 0 <= config["calibration"]["refuse_right"] < 1:
         raise ArgumentError(f"calibration.refuse_right={config['calibration']['refuse_right']}", "is no fraction")
 

@@ -271,7 +271,7 @@ def test_cv_json_is_what_the_folds_and_their_answers_tell(name, request):
     run_dir = found[0] if isinstance(found, tuple) else found
     told = told_in(run_dir / "cv.json")
     assert set(told) == {
-        "task", "corpus", "avpipe_version", "corpus_sha256", "num_examples", "mean", "sd", "pooled", "intervals",
+        "task", "corpus", "avpipe_version", "corpus_sha256", "num_examples", "num_answers", "mean", "sd", "pooled", "intervals",
         "folds",
     }  # fmt: skip
     scores = [told_in(run_dir / fold["name"] / "metrics.json")["metrics"] for fold in told["folds"]]
@@ -377,7 +377,7 @@ def test_the_card_of_an_ensemble_tells_what_was_learned_and_its_scores(folds, se
     assert "all of folders was learned from" in card
     pooled = told_in(folds[0] / "cv.json")["pooled"]
     assert f"| uar | {pooled['uar']:.4f} |" in card
-    assert "the fold that it has not seen" in card
+    assert "its own held-out fold" in card
     assert "cv=3" in card
     card = (seeds / "bundle" / "card.md").read_text(encoding="utf-8")
     assert "by auto" in card
@@ -708,3 +708,11 @@ def test_two_runs_in_one_folder_are_one_too_many(root, tmp_path):
         status, line = refused(root, tmp_path / "run", "cv=3")
         assert (status, "another run is at work in it" in line) == (2, True)
     assert [path.name for path in (tmp_path / "run").iterdir()] == [".lock"]
+
+
+@pytest.mark.parametrize("encoder", ["frames2d", "residual3d"])
+def test_an_encoder_of_another_sense_is_one_line(root, tmp_path, encoder):
+    arguments = [each for each in LEARN if not each.startswith("encoder.")]
+    command = [*arguments, f"encoder={encoder}", f"corpus.root={root}", f"run_dir={tmp_path / 'run'}"]
+    status, _, told = avpipe("train", *command)
+    assert (status, "encoder: does not take" in one_line(told)) == (2, True)
