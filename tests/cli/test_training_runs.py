@@ -271,8 +271,8 @@ def test_cv_json_is_what_the_folds_and_their_answers_tell(name, request):
     run_dir = found[0] if isinstance(found, tuple) else found
     told = told_in(run_dir / "cv.json")
     assert set(told) == {
-        "task", "corpus", "avpipe_version", "corpus_sha256", "num_examples", "num_answers", "mean", "sd", "pooled", "intervals",
-        "folds",
+        "task", "corpus", "avpipe_version", "corpus_sha256", "num_examples", "num_answers", "mean", "sd", "pooled",
+        "intervals", "folds",
     }  # fmt: skip
     scores = [told_in(run_dir / fold["name"] / "metrics.json")["metrics"] for fold in told["folds"]]
     assert set(told["mean"]) == set(told["sd"]) == set(told["pooled"]) == set(scores[0])
