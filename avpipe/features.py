@@ -15,10 +15,11 @@ Features = dict[str, Tensor]
 """What a network takes, by sense.
 
 Shape:
-    ``"audio"``: (1, n_mels, frames). ``"video"``: (3, T, H, W). Both without a batch axis until :func:`collate`.
+    ``"audio"``: (1, n_mels, frames). ``"video"``: (3, T, H, W). ``"waveform"``: (channels, samples), for enhancement.
+    All without a batch axis until :func:`collate`.
 """
 
-TIME_AXIS = {"audio": 2, "video": 1}
+TIME_AXIS = {"audio": 2, "video": 1, "waveform": 1}
 """The axis of time in each sense's features, without a batch axis."""
 
 
@@ -119,6 +120,33 @@ class LogMel(nn.Module):
         return (power @ self.bands).clamp_min_(self.FLOOR).log_().transpose(1, 2)
 
 
+class Waveform(nn.Module):
+    """The sound as it is, for networks that carry their own transform.
+
+    Args:
+        sample_rate: of the waveform, in Hz.
+    """
+
+    def __init__(self, sample_rate: int) -> None:
+        super().__init__()
+        self.sample_rate = sample_rate
+
+    @property
+    def clip_format(self) -> ClipFormat:
+        return ClipFormat(sample_rate=self.sample_rate, mono=True)
+
+    def num_steps(self, duration_sec: float) -> int:
+        """Number of samples in ``duration_sec``."""
+        return round(duration_sec * self.sample_rate)
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """
+        Shape:
+            waveform: (channels, samples) in [-1, 1]; returned as it is.
+        """
+        return waveform
+
+
 class FrameStack(nn.Module):
     """Frames at even times, cropped to the middle square and standardised.
 
@@ -176,20 +204,29 @@ class Preprocessor(nn.Module):
         hop_sec: distance between the starts of two windows, in seconds.
         audio: from sound to features; None where the network does not listen.
         video: from frames to features; None where the network does not look.
+        waveform: the sound itself; None where the network does not filter it.
     """
 
     def __init__(
-        self, window_sec: float, hop_sec: float, audio: LogMel | None = None, video: FrameStack | None = None
+        self,
+        window_sec: float,
+        hop_sec: float,
+        audio: LogMel | None = None,
+        video: FrameStack | None = None,
+        waveform: Waveform | None = None,
     ) -> None:
         super().__init__()
-        if audio is None and video is None:
-            raise ValueError("a preprocessor needs audio, video, or both")
+        if audio is None and video is None and waveform is None:
+            raise ValueError("a preprocessor needs audio, video or waveform")
+        if audio is not None and waveform is not None and audio.sample_rate != waveform.sample_rate:
+            raise ValueError(f"audio of {audio.sample_rate} Hz beside a waveform of {waveform.sample_rate} Hz")
         if not 0 < hop_sec <= window_sec:
             raise ValueError(f"hop_sec={hop_sec} must lie above 0 and at or below window_sec={window_sec}")
         self.window_sec = window_sec
         self.hop_sec = hop_sec
         self.audio = audio
         self.video = video
+        self.waveform = waveform
 
     @property
     def senses(self) -> tuple[str, ...]:
@@ -198,7 +235,8 @@ class Preprocessor(nn.Module):
     @property
     def clip_format(self) -> ClipFormat:
         """What the decoder has to deliver."""
-        sound = self.audio.clip_format if self.audio else ClipFormat(audio=False)
+        heard = self.audio or self.waveform
+        sound = heard.clip_format if heard else ClipFormat(audio=False)
         picture = self.video.clip_format if self.video else ClipFormat(audio=False)
         return ClipFormat(
             audio=sound.audio,
@@ -217,7 +255,7 @@ class Preprocessor(nn.Module):
     @property
     def window_steps(self) -> dict[str, int]:
         """Length of each sense's time axis in a full window, to which :func:`collate` pads."""
-        modules = {"audio": self.audio, "video": self.video}
+        modules = {"audio": self.audio, "video": self.video, "waveform": self.waveform}
         return {sense: module.num_steps(self.window_sec) for sense, module in modules.items() if module is not None}
 
     def forward(self, clip: Clip) -> Features:
@@ -227,9 +265,10 @@ class Preprocessor(nn.Module):
     def tensors(self, clip: Clip) -> tuple[Tensor | None, Tensor | None]:
         """The clip's waveform and frames, of the senses that are made features of."""
         waveform = frames = None
-        if self.audio is not None and clip.waveform is not None and clip.waveform.shape[1]:
-            if clip.sample_rate != self.audio.sample_rate:
-                raise ValueError(f"a clip of {clip.sample_rate} Hz for features of {self.audio.sample_rate} Hz")
+        heard = self.audio or self.waveform
+        if heard is not None and clip.waveform is not None and clip.waveform.shape[1]:
+            if clip.sample_rate != heard.sample_rate:
+                raise ValueError(f"a clip of {clip.sample_rate} Hz for features of {heard.sample_rate} Hz")
             waveform = torch.from_numpy(np.require(clip.waveform, requirements="W"))
         if self.video is not None and clip.frames is not None and len(clip.frames):
             frames = torch.from_numpy(np.require(clip.frames, requirements="W"))
@@ -246,6 +285,8 @@ class Preprocessor(nn.Module):
             features["audio"] = self.audio(waveform)
         if self.video is not None and frames is not None:
             features["video"] = self.video(frames)
+        if self.waveform is not None and waveform is not None:
+            features["waveform"] = self.waveform(waveform)
         return features
 
 

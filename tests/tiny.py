@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from avpipe.bundle import Origin, save_bundle
+from avpipe.bundle import Bundle, Origin, save_bundle
 from avpipe.config import instantiate
 
 AUDIO = {
@@ -65,4 +65,46 @@ def save_tiny_bundle(folder: Path, kind=AUDIO, labels=("high", "low", "middle"),
     split = {"by": "group", "seed": 0, "val_fraction": 0.2, "test_fraction": 0.2}
     origin = Origin("tones", "pitch", "folders", "made here", seed, split, "0" * 64, "avpipe train", {})
     save_bundle(folder, specs, network, instantiate(specs["objective"]), origin)
+    return folder
+
+
+DENOISER = {
+    "preprocessor": {
+        "_target_": "avpipe.features.Preprocessor",
+        "window_sec": 1.0,
+        "hop_sec": 1.0,
+        "waveform": {"_target_": "avpipe.features.Waveform", "sample_rate": 16000},
+    },
+    "network": {
+        "_target_": "avpipe.networks.DenoisingNetwork",
+        "channels": 4,
+        "hidden": 8,
+        "outer_channels": 4,
+        "dilations": [1, 2, 4],
+    },
+    "objective": {"_target_": "avpipe.objectives.Enhancement"},
+}
+_ORIGIN = Origin("denoise", "speech", "mixtures", "made here", 0, {"by": "auto"}, "0" * 64, "avpipe train", {})
+
+
+def tiny_denoiser(seed=0):
+    """An untrained denoising network in eval mode, with sane statistics."""
+    torch.manual_seed(seed)
+    network = instantiate(DENOISER["network"])
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean.normal_(0.0, 0.1)
+            module.running_var.uniform_(0.5, 1.5)
+    return network.eval().requires_grad_(False)
+
+
+def denoiser_bundle(seed=0):
+    """A loaded bundle of an untrained denoising network."""
+    preprocessor, objective = (instantiate(DENOISER[name]) for name in ("preprocessor", "objective"))
+    return Bundle("denoise", _ORIGIN, "0" * 64, preprocessor, tiny_denoiser(seed), objective, torch.device("cpu"))
+
+
+def save_denoiser_bundle(folder: Path, seed=0) -> Path:
+    """Write a bundle of an untrained denoising network."""
+    save_bundle(folder, DENOISER, tiny_denoiser(seed), instantiate(DENOISER["objective"]), _ORIGIN)
     return folder

@@ -4,7 +4,7 @@ Each transform is a pure function of what it is given and of the generator's sta
 """
 
 from avpipe.augment.augmentation import Augmentation, BatchTransform, ClipTransform, FeatureTransform
-from avpipe.augment.band import BandLimit
+from avpipe.augment.band import BandLimit, Colouration
 from avpipe.augment.draw import item_generator, random_start
 from avpipe.augment.frames import (
     ColourJitter,
@@ -16,6 +16,7 @@ from avpipe.augment.frames import (
 )
 from avpipe.augment.mixing import CutMix, Mixture, MixUp
 from avpipe.augment.noise import ColouredNoise, Noise
+from avpipe.augment.noisy_speech import Overload, Pause, SpeechInNoise
 from avpipe.augment.room import RecordedRoom, RoomResponse
 from avpipe.augment.sound import Gain, RandomPlacement, TimeShift
 from avpipe.augment.spectrogram import Equaliser, SpecAugment, Tempo, VocalTractWarp
@@ -27,6 +28,7 @@ __all__ = [
     "BatchTransform",
     "ClipTransform",
     "ColourJitter",
+    "Colouration",
     "ColouredNoise",
     "CutMix",
     "Equaliser",
@@ -36,6 +38,8 @@ __all__ = [
     "MixUp",
     "Mixture",
     "Noise",
+    "Overload",
+    "Pause",
     "RandomCrop",
     "RandomErasing",
     "RandomPlacement",
@@ -43,6 +47,7 @@ __all__ = [
     "RecordedRoom",
     "RoomResponse",
     "SpecAugment",
+    "SpeechInNoise",
     "Speed",
     "Tempo",
     "TemporalJitter",

@@ -5,11 +5,32 @@ from dataclasses import replace
 
 import numpy as np
 
-from avpipe.augment.draw import log_uniform
+from avpipe.augment.draw import child_generator, log_uniform
 from avpipe.augment.fourier import filtered
+from avpipe.augment.synthetic_noise import equalised
 from avpipe.media import Clip
 
 _MARGIN_SEC = 0.1
+
+
+class Colouration:
+    """A smooth gain over frequency, drawn anew: microphones, distances, settings of a desk.
+
+    Args:
+        depth_db: greatest standard deviation of the gain, in decibels; the deviation itself is drawn from 0 up to it.
+        probability: part of the clips that are changed.
+    """
+
+    def __init__(self, depth_db: float, probability: float) -> None:
+        self.depth_db = depth_db
+        self.probability = probability
+
+    def __call__(self, clip: Clip, generator: np.random.Generator) -> Clip:
+        change, depth_db = generator.random() < self.probability, generator.uniform(0.0, self.depth_db)
+        child = child_generator(generator)
+        if clip.waveform is None or clip.sample_rate is None or not change:
+            return clip
+        return replace(clip, waveform=equalised(clip.waveform, clip.sample_rate, depth_db, child))
 
 
 class BandLimit:

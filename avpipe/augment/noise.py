@@ -7,14 +7,12 @@ import numpy as np
 
 from avpipe.augment.draw import child_generator
 from avpipe.augment.folder import RecordingFolder
-from avpipe.augment.fourier import energy, fast_length
+from avpipe.augment.fourier import energy
+from avpipe.augment.synthetic_noise import coloured_noise
 from avpipe.media import Clip
 
-_SILENCE_POWER = 1e-12
+SILENCE_POWER = 1e-12
 """Mean square (-120 dB of full scale) below which there is nothing whose level could be compared."""
-
-_FLAT_BELOW_HZ = 50.0
-"""Generated noise does not rise further below: it would be all rumble that nobody hears."""
 
 
 class Noise:
@@ -51,7 +49,7 @@ class Noise:
         noise = self.folder.waveform(place, clip.sample_rate)
         if noise is None:
             return clip
-        return replace(clip, waveform=mixed(clip.waveform, _stretch(noise, clip.waveform.shape[1], start), ratio_db))
+        return replace(clip, waveform=mixed(clip.waveform, stretch(noise, clip.waveform.shape[1], start), ratio_db))
 
 
 class ColouredNoise:
@@ -82,7 +80,7 @@ class ColouredNoise:
         exponent, child = generator.uniform(self.low_exponent, self.high_exponent), child_generator(generator)
         if clip.waveform is None or clip.sample_rate is None or not change:
             return clip
-        noise = _coloured(clip.waveform.shape[1], clip.sample_rate, exponent, child)
+        noise = coloured_noise(clip.waveform.shape[1], clip.sample_rate, exponent, child)
         return replace(clip, waveform=mixed(clip.waveform, noise, ratio_db))
 
 
@@ -93,26 +91,15 @@ def mixed(waveform: np.ndarray, noise: np.ndarray, ratio_db: float) -> np.ndarra
         waveform: (channels, samples), float32; noise: (samples,), float32.
     """
     sound_power, noise_power = (energy(each) / each.size for each in (waveform, noise))
-    if sound_power < _SILENCE_POWER or noise_power < _SILENCE_POWER:
+    if sound_power < SILENCE_POWER or noise_power < SILENCE_POWER:
         return waveform
     gain = np.sqrt(sound_power / noise_power) * 10.0 ** (-ratio_db / 20.0)
     return waveform + noise * np.float32(gain)
 
 
-def _stretch(noise: np.ndarray, samples: int, start: float) -> np.ndarray:
+def stretch(noise: np.ndarray, samples: int, start: float) -> np.ndarray:
     """``samples`` of the noise from a place in [0, 1), over again from its beginning where it ends."""
     if len(noise) >= samples:
         first = int(start * (len(noise) - samples + 1))
         return noise[first : first + samples]
     return np.resize(np.roll(noise, -int(start * len(noise))), samples)
-
-
-def _coloured(samples: int, sample_rate: int, exponent: float, generator: np.random.Generator) -> np.ndarray:
-    """(samples,) float32, the beginning of a periodic noise: drawn as a spectrum, it takes one transform."""
-    length = fast_length(max(samples, 2))
-    frequencies_hz = np.fft.rfftfreq(length, 1.0 / sample_rate).astype(np.float32)
-    drawn = generator.standard_normal((len(frequencies_hz), 2), dtype=np.float32).view(np.complex64)[:, 0]
-    gains = np.maximum(frequencies_hz / np.float32(_FLAT_BELOW_HZ), np.float32(1.0)) ** np.float32(-exponent / 2.0)
-    gains[0] = 0.0  # a constant is no sound
-    noise: np.ndarray = np.fft.irfft(drawn * gains, length, norm="forward")
-    return noise[:samples]

@@ -23,7 +23,8 @@ def write_golden(folder: Path, preprocessor: Preprocessor, network: nn.Module) -
     """Draw an input, run it on the CPU, and write all three: input, features, output."""
     inputs = _draw_inputs(preprocessor)
     outcome = _run(preprocessor, network, inputs, torch.device("cpu"))
-    save_file({name: tensor.contiguous() for name, tensor in {**inputs, **outcome}.items()}, folder / GOLDEN)
+    # Copies: where the features are the sound itself, they share its memory.
+    save_file({name: tensor.contiguous().clone() for name, tensor in {**inputs, **outcome}.items()}, folder / GOLDEN)
 
 
 def prove(folder: Path, preprocessor: Preprocessor, network: nn.Module, device: torch.device) -> None:
@@ -52,8 +53,7 @@ def _draw_inputs(preprocessor: Preprocessor) -> dict[str, Tensor]:
     seconds = min(0.75 * preprocessor.window_sec, LONGEST_SEC)
     draw = np.random.default_rng(0)
     inputs = {}
-    if preprocessor.audio is not None:
-        rate = preprocessor.audio.sample_rate
+    if rate := preprocessor.clip_format.sample_rate:
         time = np.arange(round(seconds * rate)) / rate
         sweep = np.sin(2 * np.pi * time * np.linspace(50.0, 0.2 * rate, len(time)))
         noisy = 0.3 * sweep + 0.05 * draw.standard_normal(len(time))

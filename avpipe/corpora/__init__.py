@@ -10,9 +10,12 @@ from avpipe.corpora.folds import make_folds
 from avpipe.corpora.fsdd import Fsdd
 from avpipe.corpora.librispeech import LibriSpeech
 from avpipe.corpora.manifest import Manifest
+from avpipe.corpora.mixtures import Mixtures
 from avpipe.corpora.nemo import Nemo
+from avpipe.corpora.paired import Paired
 from avpipe.corpora.ravdess import Ravdess
 from avpipe.corpora.scored import scored_split, whole
+from avpipe.corpora.sources import Sources, mixture_sources
 from avpipe.corpora.speech_commands import SpeechCommands
 from avpipe.corpora.split import Split, make_split
 from avpipe.corpora.yesno import YesNo
@@ -29,13 +32,17 @@ __all__ = [
     "Fsdd",
     "LibriSpeech",
     "Manifest",
+    "Mixtures",
     "Nemo",
+    "Paired",
     "Ravdess",
+    "Sources",
     "SpeechCommands",
     "Split",
     "YesNo",
     "make_folds",
     "make_split",
+    "mixture_sources",
     "scored_split",
     "whole",
 ]

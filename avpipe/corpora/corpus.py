@@ -30,6 +30,8 @@ class Corpus(ABC):
     """As in ``corpus=NAME``."""
     root: Path
     """Absolute; paths in split manifests are hashed relative to it."""
+    other_roots: tuple[Path, ...] = ()
+    """Other folders that hold recordings of the corpus, such as the cache; paths there are hashed relative to them."""
     licence: str
     """Licence of the recordings; what learns from them says so."""
     has_classes: bool = True
@@ -56,19 +58,22 @@ class Corpus(ABC):
 
     def relative_path(self, example: Example) -> str:
         """The example's path relative to the corpus's root, with forward slashes on every system."""
-        return relative_to_root(example.path, self.root)
+        return relative_to_root(example.path, self.root, *self.other_roots)
 
     def _sort_key(self, example: Example) -> tuple[str, float, float, str]:
         end_sec = float("inf") if example.end_sec is None else example.end_sec
         return self.relative_path(example), example.start_sec, end_sec, str(example.target)
 
 
-def relative_to_root(path: Path, root: Path) -> str:
-    """``path`` relative to ``root`` with forward slashes; through ``..`` where it lies elsewhere."""
-    try:
-        return path.relative_to(root).as_posix()
-    except ValueError:
-        return Path(os.path.relpath(path, root)).as_posix()
+def relative_to_root(path: Path, root: Path, *others: Path) -> str:
+    """``path`` relative to that root which holds it, the deepest of several, with forward slashes.
+
+    Where it lies in none of them: relative to the first, through ``..``.
+    """
+    holding = [each for each in (root, *others) if path.is_relative_to(each)]
+    if holding:
+        return path.relative_to(max(holding, key=lambda each: len(each.parts))).as_posix()
+    return Path(os.path.relpath(path, root)).as_posix()
 
 
 def find_root(name: str, root: str | Path | None, folder: str, source: str) -> Path:

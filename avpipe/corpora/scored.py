@@ -14,7 +14,7 @@ def whole(corpus: Corpus, side: str, examples: Sequence[Example] | None = None) 
     """All examples on one side; ``examples``: these alone."""
     found = tuple(corpus.examples() if examples is None else examples)
     train, val, test = (found if each == side else () for each in SIDES)
-    return Split(train, val, test, root=corpus.root, method="all", seed=0)
+    return Split(train, val, test, root=corpus.root, method="all", seed=0, other_roots=corpus.other_roots)
 
 
 def scored_split(corpus: Corpus, settings: Mapping[str, Any], part: str) -> Split:

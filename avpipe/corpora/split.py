@@ -35,6 +35,8 @@ class Split:
     seed: int
     dropped: tuple[Example, ...] = ()
     """Left out: equal to a recording on a side that matters more (test before val before train)."""
+    other_roots: tuple[Path, ...] = ()
+    """Of the corpus: paths in these folders are hashed relative to them."""
     warnings: tuple[str, ...] = ()
     """What the scores on this split do not tell, a line each."""
 
@@ -47,14 +49,21 @@ class Split:
     def sha256(self) -> str:
         r"""SHA-256 over the sorted lines ``path\tstart\tend\tlabel\tgroup\tsplit\n`` in UTF-8.
 
-        Paths are relative to the corpus's root, with forward slashes; times are as Python's ``repr`` writes a float;
-        an end that is the file's end is empty.
+        Paths, also those of targets that are files, are relative to the corpus's root, with forward slashes; times are
+        as Python's ``repr`` writes a float; an end that is the file's end is empty.
         """
+        roots = (self.root, *self.other_roots)
         lines = sorted(
             "\t".join(
-                (relative_to_root(example.path, self.root), *_times(example), label_of(example), example.group, side)
+                (
+                    relative_to_root(each.path, *roots),
+                    *_times(each),
+                    relative_to_root(each.target, *roots) if isinstance(each.target, Path) else label_of(each),
+                    each.group,
+                    side,
+                )
             )
-            for side, example in self._sides()
+            for side, each in self._sides()
         )
         text = "".join(f"{line}\n" for line in lines)
         return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
@@ -142,7 +151,15 @@ def lay_out(
     kept = {side: tuple(each for each in examples if sides[each] == side and each not in crossing) for side in SIDES}
     dropped = tuple(example for example in examples if example in crossing)
     warnings = _warnings(corpus, kept, dropped, method, scored)
-    return Split(**kept, root=corpus.root, method=method, seed=seed, dropped=dropped, warnings=tuple(warnings))
+    return Split(
+        **kept,
+        root=corpus.root,
+        method=method,
+        seed=seed,
+        dropped=dropped,
+        other_roots=corpus.other_roots,
+        warnings=tuple(warnings),
+    )
 
 
 def _draw(

@@ -9,7 +9,7 @@ from avpipe.corpora import Corpus, Example
 from avpipe.errors import ArgumentError, RunStopped
 from avpipe.inference.prediction import Job, Prediction, TaskAnswer
 from avpipe.inference.predictor import Predictor
-from avpipe.objectives import Decoded, Objective, bootstrap_interval
+from avpipe.objectives import Decoded, Enhancement, Objective, bootstrap_interval
 from avpipe.progress import counted
 from avpipe.report import ScoredAnswer
 
@@ -42,20 +42,39 @@ def evaluate(bundle: Bundle, corpus: Corpus, examples: Sequence[Example], batch_
         ArgumentError: if the corpus has a label that the bundle does not know.
         RunStopped: if no example can be answered.
     """
+    find = _filtered if isinstance(bundle.objective, Enhancement) else _labelled
+    answers, reasons = find(bundle, corpus, examples, batch_size, workers)
+    for reason in reasons:
+        print(f"warning: not scored: {reason}", file=sys.stderr)
+    if not answers:
+        raise RunStopped(bundle.name, "no example could be answered", "see the warnings above")
+    return Scores(tuple(answers), len(examples) - len(answers), *score(bundle.objective, answers))
+
+
+Found = tuple[list[ScoredAnswer], list[str]]
+"""Answers, and why there is none for the other examples."""
+
+
+def _filtered(bundle: Bundle, corpus: Corpus, examples: Sequence[Example], batch_size: int, workers: int) -> Found:
+    """What a filter makes of each example; it goes through one after the other."""
+    from avpipe.inference.denoise.scores import score_recordings
+
+    return score_recordings(bundle, corpus, examples)
+
+
+def _labelled(bundle: Bundle, corpus: Corpus, examples: Sequence[Example], batch_size: int, workers: int) -> Found:
     _check_labels(bundle, examples)
     jobs = [Job(str(index), example.path, example.start_sec, example.end_sec) for index, example in enumerate(examples)]
     collector = _Collector()
     Predictor([bundle], batch_size, workers).run(counted(jobs, len(jobs), "files"), collector)
-    answers = []
+    answers, reasons = [], []
     for index, example in enumerate(examples):
         prediction = collector.predictions[index]
         if prediction.tasks:
             answers.append(_scored(corpus, example, prediction.tasks[bundle.name]))
         else:
-            print(f"warning: not scored: {prediction.reason}", file=sys.stderr)
-    if not answers:
-        raise RunStopped(bundle.name, "no example could be answered", "see the warnings above")
-    return Scores(tuple(answers), len(examples) - len(answers), *score(bundle.objective, answers))
+            reasons.append(prediction.reason)
+    return answers, reasons
 
 
 Measured = tuple[dict[str, float], dict[str, tuple[float, float]], dict[str, list[list[str | int]]]]

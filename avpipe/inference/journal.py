@@ -6,11 +6,10 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Protocol, Self, TypeVar
 
 from avpipe.errors import RunStopped
 from avpipe.files import sha256_of
-from avpipe.inference.prediction import Job, Prediction
 
 VERSION = 1
 _SCHEMA = """
@@ -20,19 +19,41 @@ CREATE TABLE IF NOT EXISTS answer (
 """
 
 
+class Named(Protocol):
+    """A file to answer."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def path(self) -> Path: ...
+
+
+class Answer(Protocol):
+    """What is entered of it; ``path`` is its name."""
+
+    @property
+    def path(self) -> str: ...
+    def to_record(self) -> dict[str, Any]: ...
+
+
+AnyJob = TypeVar("AnyJob", bound=Named)
+
+
 class Journal:
     """The answers in one output folder. Each holds for a file's content, the bundles, and the settings.
 
     Args:
-        folder: of the output; the journal is ``journal.sqlite`` in it.
+        folder: of the output; the journal is in it.
         settings: all besides the file that determines an answer, as plain data.
 
     Raises:
         RunStopped: from any method, if the folder cannot be written or the journal is of another version.
     """
 
+    NAME: ClassVar[str] = "journal.sqlite"
+
     def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
-        self.path = folder / "journal.sqlite"
+        self.path = folder / self.NAME
         self.settings = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
         self.begun: dict[str, tuple[str, str]] = {}
         with self._guarded():
@@ -45,36 +66,41 @@ class Journal:
             self.connection.execute(_SCHEMA)
             self.connection.execute(f"PRAGMA user_version = {VERSION}")
 
-    def __enter__(self) -> "Journal":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
         self.connection.close()
 
-    def pending(self, jobs: Iterable[Job]) -> Iterator[Job]:
+    def pending(self, jobs: Iterable[AnyJob]) -> Iterator[AnyJob]:
         """Those of ``jobs`` that were never answered, or not for this content and these settings."""
         for job in jobs:
             known = self._row(job.name)
-            state = _state(job.path)
+            state = state_of(job.path)
             if known is not None and known[2] == self.settings and state and known[0] == state:
                 continue
-            sha256 = _content(job.path)
+            sha256 = content_of(job.path)
             if known is not None and known[2] == self.settings and sha256 and known[1] == sha256:
                 continue
             self.begun[job.name] = (state, sha256)
             yield job
 
-    def add(self, prediction: Prediction) -> None:
+    def again(self, job: AnyJob) -> Iterator[AnyJob]:
+        """The job, to be answered whatever was."""
+        self.begun[job.name] = (state_of(job.path), content_of(job.path))
+        yield job
+
+    def add(self, answer: Answer) -> None:
         """Enter an answer; it is on the disk when this returns."""
-        state, sha256 = self.begun.pop(prediction.path)
-        record = json.dumps(prediction.to_record(), ensure_ascii=False)
+        state, sha256 = self.begun.pop(answer.path)
+        record = json.dumps(answer.to_record(), ensure_ascii=False)
         with self._guarded():
             self.connection.execute(
                 "INSERT OR REPLACE INTO answer VALUES (?, ?, ?, ?, ?)",
-                (prediction.path, state, sha256, self.settings, record),
+                (answer.path, state, sha256, self.settings, record),
             )
 
-    def records(self, jobs: Iterable[Job]) -> Iterator[dict[str, Any]]:
+    def records(self, jobs: Iterable[Named]) -> Iterator[dict[str, Any]]:
         """The records of ``jobs``, in their order."""
         for job in jobs:
             row = self._row(job.name)
@@ -97,7 +123,7 @@ class Journal:
             raise RunStopped(self.path, str(error), remedy) from error
 
 
-def _state(path: Path) -> str:
+def state_of(path: Path) -> str:
     """What changes with every write to a file; cheaper to look at than its content. Empty: it cannot be looked at."""
     try:
         found = path.stat()
@@ -106,7 +132,8 @@ def _state(path: Path) -> str:
     return f"{found.st_ino} {found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}"
 
 
-def _content(path: Path) -> str:
+def content_of(path: Path) -> str:
+    """The SHA-256 of a file's bytes; empty: it cannot be read."""
     try:
         return sha256_of(path) if path.is_file() else ""
     except OSError:

@@ -1,4 +1,4 @@
-"""Decoding beside the network: processes that turn jobs into messages, each through a pipe of its own.
+"""Processes that turn jobs into messages, each through a pipe of its own: decoding beside the network, files filtered.
 
 A pipe holds little, so a worker that is ahead waits, and memory stays flat. A worker that dies (a decoder that crashes)
 costs the file that it held and nothing else.
@@ -6,13 +6,14 @@ costs the file that it held and nothing else.
 
 import multiprocessing
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
-from typing import cast
+from typing import Any, TypeVar, cast
 
 import torch
 
@@ -21,12 +22,18 @@ from avpipe.features import Preprocessor
 from avpipe.inference.decoding import Failed, Finished, Message, decode
 from avpipe.inference.prediction import Job
 
+Send = Callable[[Any], None]
+Work = Callable[[Any, Send], None]
+"""Does a job, and sends what there is to tell; it must have a pickle where processes are not forked."""
+
+AnyJob = TypeVar("AnyJob")
+
 
 @dataclass(slots=True)
 class _Worker:
     process: BaseProcess
     connection: Connection
-    job: Job | None = None
+    job: Any = None
 
 
 def decoded(jobs: Iterable[Job], preprocessors: Sequence[Preprocessor], workers: int) -> Iterator[tuple[Job, Message]]:
@@ -42,27 +49,56 @@ def decoded(jobs: Iterable[Job], preprocessors: Sequence[Preprocessor], workers:
             for message in decode(job, preprocessors):
                 yield job, message
         return
+
+    def crashed(job: Job) -> Message:
+        return Failed(f"{printable(str(job.path))}: the decoder crashed on it", "error")
+
+    work = partial(_send_decoded, tuple(preprocessors))
+    yield from worked(jobs, work, workers, (Finished, Failed), crashed)
+
+
+def _send_decoded(preprocessors: Sequence[Preprocessor], job: Job, send: Send) -> None:
+    for message in decode(job, preprocessors):
+        send(message)
+
+
+def worked(
+    jobs: Iterable[AnyJob],
+    work: Work,
+    workers: int,
+    last: tuple[type, ...],
+    crashed: Callable[[AnyJob], Any],
+) -> Iterator[tuple[AnyJob, Any]]:
+    """Every message of every job; those of one job in order, those of several jobs mixed.
+
+    Args:
+        jobs: taken one at a time, as workers become free.
+        work: done in the processes.
+        workers: at least one.
+        last: what the last message of a job is an instance of.
+        crashed: the last message for a job whose process died.
+    """
     queue = iter(jobs)
-    with _crew(preprocessors, workers) as crew:
+    with _crew(work, workers) as crew:
         for worker in crew:
             _assign(worker, queue)
         while busy := {worker.connection: worker for worker in crew if worker.job is not None}:
             for connection in wait(list(busy)):
                 worker = busy[cast(Connection, connection)]
-                job = cast(Job, worker.job)
+                job = worker.job
                 try:
-                    message = cast(Message, worker.connection.recv())
+                    message = worker.connection.recv()
                 except (EOFError, ConnectionError):
-                    message = Failed(f"{printable(str(job.path))}: the decoder crashed on it", "error")
-                    _replace(worker, preprocessors)
+                    message = crashed(job)
+                    _replace(worker, work)
                 yield job, message
-                if isinstance(message, Finished | Failed):
+                if isinstance(message, last):
                     _assign(worker, queue)
 
 
 @contextmanager
-def _crew(preprocessors: Sequence[Preprocessor], workers: int) -> Iterator[list[_Worker]]:
-    crew = [_start(preprocessors) for _ in range(workers)]
+def _crew(work: Work, workers: int) -> Iterator[list[_Worker]]:
+    crew = [_start(work) for _ in range(workers)]
     try:
         yield crew
     finally:
@@ -78,10 +114,10 @@ def _context() -> BaseContext:
     return multiprocessing.get_context("fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn")
 
 
-def _start(preprocessors: Sequence[Preprocessor]) -> _Worker:
+def _start(work: Work) -> _Worker:
     context = _context()
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs, ours, tuple(preprocessors)), daemon=True)  # type: ignore[attr-defined]
+    process = context.Process(target=_serve, args=(theirs, ours, work), daemon=True)  # type: ignore[attr-defined]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of any fork beside threads
         process.start()
@@ -89,25 +125,24 @@ def _start(preprocessors: Sequence[Preprocessor]) -> _Worker:
     return _Worker(process, ours)
 
 
-def _replace(worker: _Worker, preprocessors: Sequence[Preprocessor]) -> None:
+def _replace(worker: _Worker, work: Work) -> None:
     worker.connection.close()
     worker.process.join()
-    fresh = _start(preprocessors)
+    fresh = _start(work)
     worker.process, worker.connection = fresh.process, fresh.connection
 
 
-def _assign(worker: _Worker, queue: Iterator[Job]) -> None:
+def _assign(worker: _Worker, queue: Iterator[Any]) -> None:
     worker.job = next(queue, None)
     if worker.job is not None:
         worker.connection.send(worker.job)
 
 
-def _serve(connection: Connection, other_end: Connection, preprocessors: Sequence[Preprocessor]) -> None:
+def _serve(connection: Connection, other_end: Connection, work: Work) -> None:
     other_end.close()  # or the pipe would stay open when the main process dies
     torch.set_num_threads(1)
     try:
         while True:
-            for message in decode(connection.recv(), preprocessors):
-                connection.send(message)
+            work(connection.recv(), connection.send)
     except (EOFError, ConnectionError, KeyboardInterrupt):
         return  # the main process has left

@@ -5,6 +5,7 @@ from avpipe.media.content import decoded_sha256
 from avpipe.media.errors import DamagedMedia, MediaError, NoSuchStream, UnreadableMedia, UnwritableMedia
 from avpipe.media.info import AudioStream, MediaInfo, VideoStream
 from avpipe.media.probe import probe
+from avpipe.media.rewrite import FilterFactory, Rewritten, RewrittenSound, SoundFilter, SoundForm, rewrite_sound
 from avpipe.media.stream import ClipStream, read_clip, stream_clips
 from avpipe.media.walk import MEDIA_SUFFIXES, find_media
 from avpipe.media.write import write_audio, write_video
@@ -17,9 +18,14 @@ __all__ = [
     "ClipStream",
     "Coverage",
     "DamagedMedia",
+    "FilterFactory",
     "MediaError",
     "MediaInfo",
     "NoSuchStream",
+    "Rewritten",
+    "RewrittenSound",
+    "SoundFilter",
+    "SoundForm",
     "UnreadableMedia",
     "UnwritableMedia",
     "VideoStream",
@@ -28,6 +34,7 @@ __all__ = [
     "find_media",
     "probe",
     "read_clip",
+    "rewrite_sound",
     "stream_clips",
     "write_audio",
     "write_video",

@@ -17,6 +17,7 @@ import numpy as np
 import soundfile
 from av.audio.fifo import AudioFifo
 from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
 
 from avpipe.media import containers
 from avpipe.media.damage import END_SLACK_SEC, Span
@@ -156,10 +157,7 @@ class AvSoundReader:
     def _open_container(self) -> None:
         self._container = containers.open_container(self._path)
         try:
-            stream = containers.best_audio(self._container)
-            if stream is None:
-                raise NoSuchStream(self._path, "has no sound that can be decoded", "give a file with an audio stream")
-            self._stream = stream
+            self._stream = stream = self._chosen_stream()
             stream.codec_context.thread_type = "NONE"  # handing tiny frames to threads costs more than decoding them
             # Without this FFmpeg passes on FLAC frames whose checksum is wrong, as noise.
             stream.codec_context.options = {"err_detect": "crccheck+explode"} if stream.codec.name == "flac" else {}
@@ -170,6 +168,12 @@ class AvSoundReader:
         except BaseException:
             self._container.close()
             raise
+
+    def _chosen_stream(self) -> AudioStream:
+        stream = containers.best_audio(self._container)
+        if stream is None:
+            raise NoSuchStream(self._path, "has no sound that can be decoded", "give a file with an audio stream")
+        return stream
 
     def _open_at(self, start_sec: float) -> None:
         first, from_start = None, start_sec <= PREROLL_SEC

@@ -1,5 +1,6 @@
 """Networks and their parts: pure maths on tensors; what a bundle may build."""
 
+from avpipe.networks.denoiser import DenoisingNetwork
 from avpipe.networks.ensemble import Ensemble
 from avpipe.networks.frames2d import FrameEncoder2d
 from avpipe.networks.fusion import Concatenation, Identity
@@ -7,9 +8,11 @@ from avpipe.networks.network import Network, Output
 from avpipe.networks.pooling import MeanPooling, SegmentPooling, StatisticsPooling
 from avpipe.networks.residual2d import ResidualEncoder2d
 from avpipe.networks.residual3d import ResidualEncoder3d
+from avpipe.networks.stft import Stft
 
 __all__ = [
     "Concatenation",
+    "DenoisingNetwork",
     "Ensemble",
     "FrameEncoder2d",
     "Identity",
@@ -20,4 +23,5 @@ __all__ = [
     "ResidualEncoder3d",
     "SegmentPooling",
     "StatisticsPooling",
+    "Stft",
 ]

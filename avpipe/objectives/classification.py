@@ -59,6 +59,7 @@ class Classification(Objective):
     """
 
     best_metric = "uar"
+    has_calibration = True
     class_weight: Tensor | None
 
     def __init__(

@@ -70,6 +70,8 @@ class Objective(nn.Module, ABC):
 
     best_metric: str
     """Name of the metric by which the best checkpoint is chosen; greater is better."""
+    has_calibration: bool = False
+    """Whether :meth:`calibration` tells anything."""
 
     @classmethod
     @abstractmethod
@@ -78,8 +80,8 @@ class Objective(nn.Module, ABC):
 
     @property
     @abstractmethod
-    def num_outputs(self) -> int:
-        """Width of the network's head."""
+    def num_outputs(self) -> int | None:
+        """Width of the network's head; None where the network has none."""
 
     @abstractmethod
     def encode(self, target: Any) -> Tensor:
@@ -92,6 +94,10 @@ class Objective(nn.Module, ABC):
     @abstractmethod
     def decode(self, output: Output) -> list[Decoded]:
         """An answer for each item of the batch."""
+
+    def judge(self, output: Output, batch: Batch) -> list[Decoded]:
+        """What validation counts of each item: the answer, or where that is no label what it is worth."""
+        return self.decode(output)
 
     @abstractmethod
     def combine(self, windows: Sequence[Decoded], weights: Sequence[float]) -> Decoded:

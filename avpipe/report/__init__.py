@@ -10,6 +10,7 @@ from avpipe.report.answers import ScoredAnswer
 
 if TYPE_CHECKING:
     from avpipe.report.cross_validation import CrossValidationReport, FoldRow, write_cross_validation_report
+    from avpipe.report.denoising import write_denoise_report
     from avpipe.report.predictions import write_prediction_report
     from avpipe.report.scores import EvaluationReport, TrainingReport, write_evaluation_report, write_training_report
 
@@ -20,12 +21,13 @@ __all__ = [
     "ScoredAnswer",
     "TrainingReport",
     "write_cross_validation_report",
+    "write_denoise_report",
     "write_evaluation_report",
     "write_prediction_report",
     "write_training_report",
 ]
 
-_PAGES = ("cross_validation", "predictions", "scores")
+_PAGES = ("cross_validation", "denoising", "predictions", "scores")
 
 
 def __getattr__(name: str) -> Any:

@@ -101,10 +101,10 @@ class CachedReader(Reader, ABC):
         self.keys: dict[Recording, str] = {}
         self.opened: dict[str, Mapping[str, np.ndarray]] = {}
 
-    def enter(self, recording: Recording, sha256: str) -> str:
-        """Learn the content of a recording; returns the key of its entry."""
+    def enter(self, recording: Recording, *sha256: str) -> str:
+        """Learn the content of a recording, and of its target if that is one; returns the key of its entry."""
         example = recording.example
-        parts = [self.settings, sha256, repr(example.start_sec), repr(example.end_sec)]
+        parts = [self.settings, *sha256, repr(example.start_sec), repr(example.end_sec)]
         self.keys[recording] = key = hashlib.sha256("\n".join(parts).encode()).hexdigest()
         return key
 
@@ -166,7 +166,7 @@ class DecodedReader(CachedReader):
         if "frames" in entry and wanted.stride_sec:
             places = self._places(recording, entry["frame_times_sec"], offset_sec, seconds, wanted.stride_sec)
             frames, times = (entry[name][places] for name in ("frames", "frame_times_sec"))
-        return Clip(
+        clip = Clip(
             recording.example.path,
             recording.example.start_sec + offset_sec,
             waveform if waveform is not None and waveform.size else None,
@@ -175,6 +175,7 @@ class DecodedReader(CachedReader):
             times if times is not None and len(times) else None,
             Coverage(asked_sec=seconds, decoded_sec=seconds),
         )
+        return self.with_target(clip, recording.example)
 
     @staticmethod
     def _places(
@@ -254,7 +255,9 @@ def _fill(index: Index, tasks: Sequence[Task], workers: int) -> None:
     """Write what is missing, each once."""
     missing: dict[str, Task] = {}
     for reader, recording in tasks:
-        key = reader.enter(recording, index.content(recording.example.path))
+        example = recording.example
+        files = [example.path, *([example.target] if isinstance(example.target, Path) else [])]
+        key = reader.enter(recording, *map(index.content, files))
         if not index.has(key):
             missing.setdefault(key, (reader, recording))
     loader = DataLoader(_Missing(list(missing.values())), batch_size=None, num_workers=workers if missing else 0)

@@ -99,10 +99,10 @@ class TrainingWindows(Dataset[Item | RawItem | None]):
         return len(self.recordings)
 
     def __getitem__(self, place: int) -> Item | RawItem | None:
-        """The item of place ``epoch * len(self) + index``, as :class:`EpochSampler` asks for it."""
-        epoch, index = divmod(place, len(self))
+        """The item of place ``number * len(self) + index`` in pass ``number``, as :class:`EpochSampler` asks for it."""
+        number, index = divmod(place, len(self))
         try:
-            return self._drawn(index, item_generator(self.seed, epoch, index))
+            return self._drawn(index, item_generator(self.seed, number, index))
         except MediaError as error:
             warnings.warn(f"left out of training: {error}", stacklevel=1)
             return None
@@ -161,12 +161,14 @@ class EpochSampler(Sampler[int]):
     Args:
         size: of the data set.
         seed: of the orders.
-        weights: (size,), how often each item comes, relative to the others; None: each comes once an epoch.
+        weights: (size,), how often each item comes, relative to the others; None: each comes once a pass.
+        passes: over all items in an epoch, each in its own order and with its own draws.
     """
 
-    def __init__(self, size: int, seed: int, weights: Sequence[float] | None = None) -> None:
+    def __init__(self, size: int, seed: int, weights: Sequence[float] | None = None, passes: int = 1) -> None:
         self.size = size
         self.seed = seed
+        self.passes = passes
         self.weights = None if weights is None else np.asarray(weights) / np.sum(weights)
         self.epoch = 0
 
@@ -175,15 +177,16 @@ class EpochSampler(Sampler[int]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return self.size
+        return self.passes * self.size
 
     def __iter__(self) -> Iterator[int]:
-        generator = item_generator(self.seed, self.epoch, self.size)
-        if self.weights is None:
-            order = generator.permutation(self.size)
-        else:
-            order = generator.choice(self.size, self.size, p=self.weights)
-        return iter((self.epoch * self.size + order).tolist())
+        for number in range(self.epoch * self.passes, (self.epoch + 1) * self.passes):
+            generator = item_generator(self.seed, number, self.size)
+            if self.weights is None:
+                order = generator.permutation(self.size)
+            else:
+                order = generator.choice(self.size, self.size, p=self.weights)
+            yield from (number * self.size + order).tolist()
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,10 +200,10 @@ class Loading:
     seed: int
     """Of order and augmentation."""
     weights: Sequence[float] | None = None
-    """How often each training recording comes, relative to the others; None: each once an epoch."""
-    features_on_device: bool = False
-    """Whether features are made where the network is, from clips, and not by the workers."""
+    """How often each training recording comes, relative to the others; None: each once a pass."""
     pin_memory: bool = False
+    passes: int = 1
+    """Draws from each training recording in an epoch."""
 
 
 class AVDataModule(LightningDataModule):
@@ -223,7 +226,7 @@ class AVDataModule(LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Any]:
         size = len(self.train_windows)
-        sampler = EpochSampler(size, self.loading.seed, self.loading.weights)
+        sampler = EpochSampler(size, self.loading.seed, self.loading.weights, self.loading.passes)
         # A last batch of one would leave BatchNorm without a variance.
         return self._loader(self.train_windows, self._collate_training, sampler, size > self.loading.batch_size)
 

@@ -63,7 +63,7 @@ def check_values(config: Mapping[str, Any]) -> None:
     Raises:
         ArgumentError: naming the key and what it takes.
     """
-    at_least_one = (("data", "batch_size"), ("trainer", "max_epochs"), ("trainer", "accumulate_grad_batches"))
+    at_least_one = (("data", "batch_size"), ("data", "passes"), ("trainer", "max_epochs"), ("trainer", "accumulate_grad_batches"))
     for group, key, least in (*((*each, 1) for each in at_least_one), ("optim", "lr", 1e-12)):
         if not config[group][key] >= least:  # nor is what is no number
             reason = "must be positive" if least < 1 else f"must be at least {least}"
@@ -169,7 +169,8 @@ def _specs(config: Mapping[str, Any], targets: Sequence[Any]) -> dict[str, Spec]
     objective_class = target_of(config["objective"])
     objective = {**config["objective"], **objective_class.vocabulary(targets)}  # type: ignore[attr-defined]
     num_outputs = instantiate(objective).num_outputs
-    network = {**config["network"], "num_outputs": num_outputs}
+    head = {} if num_outputs is None else {"num_outputs": num_outputs}
+    network = {**config["network"], **head}
     return {"preprocessor": config["preprocess"], "network": network, "objective": objective}
 
 
@@ -196,7 +197,9 @@ def _data(
     )
     val = ValidationWindows(val_part, val_reader, objective)
     weights = _balanced(train_part) if settings["sampling"] == "balanced" else None
-    return AVDataModule(train, val, Loading(settings["batch_size"], workers, seed, weights, device.type == "cuda"))
+    pinned = device.type == "cuda"
+    loading = Loading(settings["batch_size"], workers, seed, weights, pinned, settings["passes"])
+    return AVDataModule(train, val, loading)
 
 
 def _check_input(network: Network, data: AVDataModule) -> None:

@@ -65,7 +65,8 @@ class Learner(LightningModule):
         output = self.network(batch.features, batch.lengths)
         loss = self.objective.loss(output, batch)
         self.log("val/loss", loss, on_epoch=True, batch_size=len(batch.targets))
-        for example, seconds, answer in zip(batch.examples, batch.seconds, self.objective.decode(output), strict=True):
+        answers = self.objective.judge(output, batch)
+        for example, seconds, answer in zip(batch.examples, batch.seconds, answers, strict=True):
             self.val_windows[example].append((answer, seconds))
 
     def on_validation_epoch_end(self) -> None:

@@ -2,8 +2,10 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from avpipe.corpora import Example
 from avpipe.features import Features, Preprocessor, single_threaded
@@ -46,6 +48,8 @@ def _end_sec(path: Path) -> float:
 class Reader:
     """Reads recordings from their files.
 
+    Where the target of an example is a recording too - the clean one of a noisy one - it is the clip's last channel.
+
     Args:
         preprocessor: the bundle's.
     """
@@ -61,7 +65,8 @@ class Reader:
         """
         seconds = min(self.preprocessor.window_sec, recording.duration_sec - offset_sec)
         start_sec = recording.example.start_sec + offset_sec
-        return read_clip(recording.example.path, start_sec, seconds, **asdict(self.preprocessor.clip_format))
+        clip = read_clip(recording.example.path, start_sec, seconds, **asdict(self.preprocessor.clip_format))
+        return self.with_target(clip, recording.example)
 
     def window(self, recording: Recording, draw: float) -> Window:
         """The window at ``draw`` in [0, 1) of those that :meth:`windows` gives."""
@@ -80,7 +85,27 @@ class Reader:
         example = recording.example
         with stream_clips(example.path, [self.preprocessor.plan], example.start_sec, example.end_sec) as clips:
             for _, clip in clips:
+                clip = self.with_target(clip, example)
                 with single_threaded():
                     features = self.preprocessor(clip)
                 if features:
                     yield features, clip.coverage.asked_sec
+
+    def with_target(self, clip: Clip, example: Example) -> Clip:
+        """The clip with the sound of the example's target behind its own; as it is, where the target is no recording.
+
+        Raises:
+            MediaError: if the target cannot be read.
+        """
+        if clip.waveform is None or not isinstance(example.target, Path):
+            return clip
+        target = clip.waveform
+        if example.target != example.path:
+            seconds = clip.waveform.shape[1] / (clip.sample_rate or 1)
+            wanted = self.preprocessor.clip_format
+            read = read_clip(example.target, clip.start_sec, seconds, sample_rate=wanted.sample_rate, mono=wanted.mono)
+            target = np.zeros_like(clip.waveform)
+            if read.waveform is not None:
+                samples = min(read.waveform.shape[1], target.shape[1])
+                target[:, :samples] = read.waveform[:, :samples]
+        return replace(clip, waveform=np.concatenate([clip.waveform, target]))

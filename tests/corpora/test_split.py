@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from avpipe.corpora import Corpus, CorpusError, Example, Folders, Fsdd, Manifest, Ravdess, Split, make_split
 from avpipe.corpora import equality as equality_module
 from avpipe.corpora.equality import equal_recordings
+from avpipe.corpora.split import lay_out
 from avpipe.corpora.stratify import join, share_out
 from avpipe.errors import ArgumentError
 from tests.corpora import trees
@@ -199,6 +200,21 @@ def test_the_hash_is_over_the_lines_of_the_contract(tmp_path: Path) -> None:
     split = Split(train=(train,), val=(), test=(test,), root=tmp_path, method="official", seed=0)
     text = "a.wav\t0.0\t\tx\t\ttest\nb/é.wav\t0.5\t1.0\tx\tg\ttrain\n"
     assert split.sha256 == hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_the_hash_hangs_on_no_place_of_several_roots(tmp_path: Path) -> None:
+    def split(place: Path) -> Split:
+        corpus = Given(place / "root", ())
+        corpus.other_roots = (place / "root" / "cache", place / "elsewhere")
+        examples = (
+            Example(place / "root" / "a.wav", place / "root" / "a.wav"),
+            Example(place / "root" / "cache" / "b.wav", place / "elsewhere" / "c.wav"),
+        )
+        return lay_out(corpus, examples, dict.fromkeys(examples, "train"), (), "official", 0, scored=False)
+
+    text = "a.wav\t0.0\t\ta.wav\t\ttrain\nb.wav\t0.0\t\tc.wav\t\ttrain\n"
+    for place in (tmp_path, Path("/some/where")):
+        assert split(place).sha256 == hashlib.sha256(text.encode()).hexdigest()
 
 
 def test_a_written_split_is_read_back_as_it_was(tmp_path: Path) -> None:

@@ -149,3 +149,25 @@ def test_weighted_items_come_as_often_as_they_weigh():
         assert (places // 4 == epoch).all()
         counts += np.bincount(places % 4, minlength=4)
     assert counts / counts.sum() == pytest.approx([0.125, 0.125, 0.5, 0.25], abs=0.03)
+
+
+def test_passes_draw_each_recording_several_times_an_epoch_and_never_alike():
+    sampler = EpochSampler(5, seed=0, passes=3)
+    places = []
+    for epoch in (0, 1):
+        sampler.set_epoch(epoch)
+        drawn = list(sampler)
+        assert len(drawn) == len(sampler) == 15
+        assert sorted(place % 5 for place in drawn) == sorted(list(range(5)) * 3)
+        places += drawn
+    assert sorted(places) == list(range(30))
+
+
+def test_one_pass_is_what_an_epoch_was():
+    def order(**settings):
+        sampler = EpochSampler(7, seed=3, **settings)
+        sampler.set_epoch(2)
+        return list(sampler)
+
+    assert order() == order(passes=1)
+    assert sorted(order()) == list(range(14, 21))

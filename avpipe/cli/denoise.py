@@ -1,0 +1,92 @@
+"""avpipe denoise: take the noise out of recordings and films
+
+usage: avpipe denoise [input=]PATH [output=]PATH [key=value ...]
+
+Every file comes back under its own name and in its own format, aligned in time and as long as it was: each of its
+sounds is filtered, everything else (picture, subtitles, chapters, titles) is copied bit for bit. Files that have no
+noise to take out, or no sound, are copied whole.
+
+A file goes to a file (or into an existing folder), and a line tells what was done. A folder goes to a folder of the
+same tree, which then also holds denoise.jsonl (a row a file) and report.html, and a hidden journal: the same command
+again does only what is missing or has changed.
+
+  input               a media file, a .txt list of paths (one a line), or a folder
+  output              a file for a file, a folder for everything else; never the input itself
+  bundle              a folder, or the name of one that ships (left out: denoise)
+  strength            from 0, which copies, to 1, which filters in full
+  max_attenuation_db  noise is lowered by no more than this: null, or decibels
+  keep_level          true: speech comes out as loud as it went in, by one gain for the whole sound
+  clean_above_db      files whose speech lies so far above their noise are copied; null filters them too
+  audio_codec         for sounds whose own codec cannot be written, such as aac, flac, libopus
+  overwrite           true: files at the output that avpipe did not write there may be replaced
+  report              auto, false, or the path of the page (auto: none for a single file)
+  workers             processes, auto or a number
+  device              cpu, auto, cuda, mps
+
+exit status: 0 every file was done, 1 some could not be (their rows say why), 2 unusable arguments
+example: avpipe denoise recordings clean
+"""
+
+import dataclasses
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import avpipe
+from avpipe.cli.command import run
+from avpipe.inference.denoise import (
+    Cleaner,
+    DenoiseSettings,
+    Job,
+    OutputJournal,
+    clean_file,
+    clean_files,
+    find_jobs,
+    is_single,
+    load_denoiser,
+    num_processes,
+)
+from avpipe.inference.denoise.results import duration_of, page_path, print_row, print_totals, totals_of, write_rows
+from avpipe.progress import SoundProgress
+from avpipe.report import write_denoise_report
+
+
+def main(config: Mapping[str, Any]) -> int:
+    given, output = Path(config["input"]), Path(config["output"])
+    settings = DenoiseSettings(**{name: config[name] for name in DenoiseSettings.__slots__})
+    jobs = find_jobs(given, output)
+    page = page_path(config["report"], None if is_single(given) else output / "report.html")
+    workers = num_processes(config["workers"], config["device"]["name"], len(jobs))
+    denoiser, digest = load_denoiser(config["bundle"], settings, config["device"]["name"])
+    cleaner = Cleaner(denoiser, settings)
+    told = {"avpipe_version": avpipe.__version__, "bundle": digest, **dataclasses.asdict(settings)}
+    if is_single(given):
+        return _one(jobs[0], cleaner, config["overwrite"], page, told)
+    with OutputJournal(output, told) as journal:
+        with SoundProgress(len(jobs)) as progress:
+            statuses = clean_files(jobs, journal, cleaner, workers, config["overwrite"], progress)
+        write_rows(output / "denoise.jsonl", journal.records(jobs))
+        totals = totals_of(journal.records(jobs), told)
+        if page is not None:
+            sources = {job.name: job.path for job in jobs}
+            write_denoise_report(page, journal.records(jobs), sources, output, totals)
+        print_totals(totals, journal.records(jobs), len(jobs) - statuses.total(), output)
+    return 1 if totals["statuses"].get("error") else 0
+
+
+def _one(job: Job, cleaner: Cleaner, overwrite: bool, page: Path | None, told: Mapping[str, Any]) -> int:
+    """Clean a single file and tell what was done."""
+    with SoundProgress(1, duration_of(job.path)) as progress:
+        record = clean_file(job, cleaner, overwrite, progress).to_record()
+    if record["status"] == "error":
+        print(f"avpipe: {record['reason']}", file=sys.stderr)
+        return 1
+    print_row(record)
+    if page is not None:
+        write_denoise_report(page, [record], {job.name: job.path}, Path(), totals_of([record], told))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run("denoise", main, positional=("input", "output")))

@@ -1,0 +1,77 @@
+"""The denoising filter on files: streaming, measured, one file or many."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from avpipe.bundle import find_bundle, load_bundle
+from avpipe.device import choose_device, worker_count
+from avpipe.inference import tell_notices
+from avpipe.inference.denoise.cleaning import Cleaner, Denoises, MeasuredFilter
+from avpipe.inference.denoise.journal import OutputJournal
+from avpipe.inference.denoise.measure import Measurement, Meter
+from avpipe.inference.denoise.places import find_jobs, is_single
+from avpipe.inference.denoise.record import CleanedFile, CleanedSound, DenoiseSettings, Job
+from avpipe.inference.denoise.run import clean_file, clean_files
+
+if TYPE_CHECKING:
+    from avpipe.inference.denoise.denoiser import Denoiser as Denoiser
+
+__all__ = [
+    "CleanedFile",
+    "CleanedSound",
+    "Cleaner",
+    "DenoiseSettings",
+    "Denoiser",
+    "Denoises",
+    "Job",
+    "MeasuredFilter",
+    "Measurement",
+    "Meter",
+    "OutputJournal",
+    "clean_file",
+    "clean_files",
+    "find_jobs",
+    "is_single",
+    "load_denoiser",
+    "num_processes",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Denoiser":
+        from avpipe.inference.denoise.denoiser import Denoiser
+
+        return Denoiser
+    raise AttributeError(f"module 'avpipe.inference.denoise' has no attribute {name!r}")
+
+
+def load_denoiser(bundle: str | Path, settings: DenoiseSettings, device: str) -> tuple[Denoises | None, str]:
+    """The filter of a bundle, and the SHA-256 of what determines its output; nothing is loaded where nothing is
+    to be changed (``strength=0``).
+
+    Raises:
+        AvpipeError: if there is no such bundle, it is damaged or no filter, or the device is missing.
+    """
+    if settings.least_gain == 1.0:
+        return None, ""
+    from avpipe.inference.denoise.denoiser import Denoiser
+
+    found = load_bundle(find_bundle(str(bundle)), choose_device(device))
+    tell_notices([found])
+    denoiser = Denoiser(found, settings.strength, settings.max_attenuation_db, device)
+    return denoiser, found.digest
+
+
+def num_processes(workers: int | str, device: str, num_files: int) -> int:
+    """How many processes filter files at a time.
+
+    Raises:
+        ArgumentError: for ``workers`` that are neither ``auto`` nor a number from 0.
+    """
+    asked = worker_count(workers)
+    if workers == "auto":
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        asked = min(cores, 8)
+    # What has begun to use a GPU cannot be forked.
+    return 1 if device != "cpu" else max(1, min(asked, num_files))

@@ -1,0 +1,105 @@
+"""Which files were cleaned already, and which files in the output folder are ours.
+
+What was written is entered before it gets its name: killed between the two, the next run gives it the name.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from avpipe.files import sha256_of
+from avpipe.inference.denoise.places import sweep
+from avpipe.inference.denoise.record import CleanedFile, Job
+from avpipe.inference.journal import AnyJob, Journal, state_of
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS output (
+    name TEXT PRIMARY KEY, target BLOB NOT NULL, part BLOB NOT NULL, state TEXT NOT NULL, sha256 TEXT NOT NULL
+) WITHOUT ROWID
+"""
+
+
+class OutputJournal(Journal):
+    """The journal of an output folder, hidden in it.
+
+    Args:
+        folder: of the output.
+        settings: all besides the file that determines an output.
+
+    Raises:
+        RunStopped: as of :class:`Journal`.
+    """
+
+    NAME: ClassVar[str] = ".avpipe-denoise.sqlite"
+
+    def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
+        super().__init__(folder, settings)
+        self.folder = folder
+        with self._guarded():
+            self.connection.execute(_SCHEMA)
+
+    def recover(self, jobs: Iterable[Job]) -> None:
+        """Give finished parts of a run that was killed their names, and remove its unfinished ones."""
+        with self._guarded():
+            rows = self.connection.execute("SELECT target, part, state FROM output").fetchall()
+        for target, part, state in rows:
+            unnamed = self.folder / os.fsdecode(part)
+            if identity(unnamed) == state:
+                os.replace(unnamed, self.folder / os.fsdecode(target))
+        sweep(dict.fromkeys(job.target.parent for job in jobs))
+
+    def pending(self, jobs: Iterable[AnyJob]) -> Iterator[AnyJob]:
+        """Those of ``jobs`` that were never cleaned, or not of this content and with these settings, or that failed,
+        or whose output is gone.
+        """
+        for job in jobs:
+            assert isinstance(job, Job)
+            if self._stands(job):
+                yield from super().pending([job])
+            else:
+                yield from super().again(job)
+
+    def _stands(self, job: Job) -> bool:
+        answer, output = self._row(job.name), self._output(job.name)
+        if answer is None or output is None or json.loads(answer[3])["status"] == "error":
+            return False
+        return output[0] == self._place(job.target) and job.target.is_file()
+
+    def owns(self, job: Job) -> bool:
+        """Whether what stands at the target is as we left it."""
+        output = self._output(job.name)
+        if output is None or output[0] != self._place(job.target) or not job.target.is_file():
+            return False
+        return identity(job.target) == output[1] or sha256_of(job.target) == output[2]
+
+    def enter(self, row: CleanedFile, job: Job, part: Path, sha256: str) -> None:
+        """Enter a row and, where something was written, whose name it is about to get; then give it the name."""
+        if not row.output:
+            self.add(row)
+            return
+        with self._guarded():
+            self.connection.execute("BEGIN")
+            self.connection.execute(
+                "INSERT OR REPLACE INTO output VALUES (?, ?, ?, ?, ?)",
+                (job.name, self._place(job.target), self._place(part), identity(part), sha256),
+            )
+            self.add(row)
+            self.connection.execute("COMMIT")
+        os.replace(part, job.target)
+
+    def _place(self, path: Path) -> bytes:
+        return os.fsencode(path.relative_to(self.folder))
+
+    def _output(self, name: str) -> tuple[bytes, str, str] | None:
+        with self._guarded():
+            row: tuple[bytes, str, str] | None = self.connection.execute(
+                "SELECT target, state, sha256 FROM output WHERE name = ?", (name,)
+            ).fetchone()
+        return row
+
+
+def identity(path: Path) -> str:
+    """What stays when a file is renamed, and changes when it is written to; empty: there is none."""
+    return state_of(path).rpartition(" ")[0]

@@ -1,0 +1,271 @@
+"""What the filter did to a stream: levels of speech and of noise before and after, in one pass of constant memory.
+
+Energies of frames of 32 ms are gathered by the level that the filter left in the frame: what it left is speech, so that
+level tells active speech from pauses far better than the noisy input does. Where the border between the two lies is
+known at the end only, when the loudest are known; until then histograms keep the sums.
+"""
+
+import math
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+FRAME_SEC = 0.032
+LOWEST_DB = -130.0
+NUM_LEVELS = 160
+"""Levels are told apart in steps of 1 dB of full scale, from LOWEST_DB up."""
+
+RATIO_STEP_DB = 0.1
+LOWEST_RATIO_DB = -12.05
+NUM_RATIOS = 180
+"""Steps of the ratio of output to input; 0 dB is the middle of one."""
+
+ACTIVE_MARGIN_DB = 15.9
+"""A frame is active speech if it lies no further below the mean level of active frames.
+
+Reference: ITU-T P.56, method B. Differs: frames of 32 ms instead of an envelope with hangover.
+"""
+
+SILENT_POWER = 1e-10
+"""-100 dB: frames below hold nothing, not even the dither of 16 bits."""
+
+KEPT_SHARE = 0.2
+"""A frame of which the filter leaves at least this share of the energy is one of speech."""
+
+FULL_SCALE = 0.9998
+
+MIN_SPEECH_SEC = 0.2
+MIN_SPEECH_SHARE = 0.03
+"""With less speech than this, or than this share of the sound, there is no measure of what is to be kept."""
+
+MIN_PAUSE_SHARE = 0.03
+"""With fewer pauses than this among the frames, the quietest frames stand for them."""
+
+QUIET_PAUSES_DB = 15.0
+"""From this ratio of active frames to pauses up, noise no longer disturbs what is measured in speech."""
+
+LEAST_DISTURBED = 0.8
+"""Of the active frames of a quiet recording the level is compared in the one that lost less than so many of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """Levels of a stream, None where there is too little to tell.
+
+    Levels are mean powers in dB of full scale (a square wave of amplitude 1 has 0 dB), mean over the channels.
+    """
+
+    duration_sec: float
+    sound_sec: float
+    """Seconds that are not silent."""
+    speech_sec: float
+    """Seconds of those in which the filter left a good part of the energy."""
+    speech_before_db: float | None = None
+    speech_after_db: float | None = None
+    """Of active speech alone."""
+    noise_before_db: float | None = None
+    noise_after_db: float | None = None
+    """After: as before, less what the filter takes off in pauses."""
+    removed_db: float | None = None
+    """Of the difference between input and output, over the whole stream."""
+    clipped_share: float = 0.0
+    """Of the samples of the input: those that stand at full scale in a row."""
+
+    @property
+    def has_speech(self) -> bool:
+        """Whether there is enough of it to measure."""
+        return self.speech_sec >= max(MIN_SPEECH_SEC, MIN_SPEECH_SHARE * self.sound_sec)
+
+    @property
+    def snr_before_db(self) -> float | None:
+        return _difference(self.speech_before_db, self.noise_before_db)
+
+    @property
+    def snr_after_db(self) -> float | None:
+        return _difference(self.speech_after_db, self.noise_after_db)
+
+    @property
+    def level_change_db(self) -> float | None:
+        """By how much speech became louder."""
+        return _difference(self.speech_after_db, self.speech_before_db)
+
+
+def _difference(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else one - other
+
+
+def _db(power: float) -> float:
+    return 10.0 * math.log10(max(power, 10.0 ** (LOWEST_DB / 10)))
+
+
+@dataclass(slots=True)
+class _Sums:
+    """Sums of frame powers by the level of what the filter left."""
+
+    count: np.ndarray = field(default_factory=lambda: np.zeros(NUM_LEVELS))
+    before: np.ndarray = field(default_factory=lambda: np.zeros(NUM_LEVELS))
+    after: np.ndarray = field(default_factory=lambda: np.zeros(NUM_LEVELS))
+    left: np.ndarray = field(default_factory=lambda: np.zeros(NUM_LEVELS))
+    """What the filter lets through where its settings do not hold it back."""
+    common: np.ndarray = field(default_factory=lambda: np.zeros(NUM_LEVELS))
+    """Products of input and ``left``."""
+    removed: np.ndarray = field(default_factory=lambda: np.zeros(NUM_LEVELS))
+    ratios: np.ndarray = field(default_factory=lambda: np.zeros((NUM_LEVELS, NUM_RATIOS)))
+    """Frames by the ratio of output to input, too."""
+
+
+class Meter:
+    """Measures a stream while it passes.
+
+    Args:
+        sample_rate: Hz.
+        least_gain: amplitude that the settings leave of everything (``strength`` below 1, ``max_attenuation_db``): it
+            is taken off before speech is told from pauses.
+    """
+
+    def __init__(self, sample_rate: int, least_gain: float = 0.0) -> None:
+        self.peak = 0.0
+        """Greatest absolute sample that came out."""
+        self._sample_rate = sample_rate
+        self._frame = max(1, round(FRAME_SEC * sample_rate))
+        self._least_gain = min(least_gain, 0.95)
+        self._before = self._after = np.zeros((0, 0), np.float32)
+        self._sums = _Sums()
+        self._samples = self._sound_frames = self._speech_frames = self._clipped = 0
+        self._channels = 1
+
+    def push(self, before: np.ndarray, after: np.ndarray) -> None:
+        """Take what went in and what came out; the output of a block may come with a later one.
+
+        Shape:
+            before: (channels, n); after: (channels, m).
+        """
+        self._samples += after.shape[1]
+        self._channels = before.shape[0]
+        full = np.abs(before) >= FULL_SCALE
+        if full.any():
+            self._clipped += int((full[:, 1:] & full[:, :-1]).sum())
+        if after.size:
+            self.peak = max(self.peak, float(np.abs(after).max()))
+        self._before, self._after = _joined(self._before, before), _joined(self._after, after)
+        whole = min(self._before.shape[1], self._after.shape[1]) // self._frame * self._frame
+        if whole:
+            self._enter(self._before[:, :whole], self._after[:, :whole])
+            self._before, self._after = self._before[:, whole:].copy(), self._after[:, whole:].copy()
+
+    def _enter(self, before: np.ndarray, after: np.ndarray) -> None:
+        shape = len(before), before.shape[1] // self._frame, self._frame
+        x, y = before.reshape(shape), after.reshape(shape)
+        left = (y - self._least_gain * x) / (1.0 - self._least_gain) if self._least_gain else y
+        before_power, after_power, left_power = _power(x, x), _power(y, y), _power(left, left)
+        levels = _bins(left_power, LOWEST_DB, 1.0, NUM_LEVELS)
+        ratios = _bins(after_power / np.maximum(before_power, 1e-20), LOWEST_RATIO_DB, RATIO_STEP_DB, NUM_RATIOS)
+        removed = x - y
+        for sums, power in (
+            (self._sums.count, np.ones_like(before_power)),
+            (self._sums.before, before_power),
+            (self._sums.after, after_power),
+            (self._sums.left, left_power),
+            (self._sums.common, _power(x, left)),
+            (self._sums.removed, _power(removed, removed)),
+        ):
+            sums += np.bincount(levels, power, NUM_LEVELS)
+        np.add.at(self._sums.ratios, (levels, ratios), 1.0)
+        sounding = before_power > SILENT_POWER
+        self._sound_frames += int(sounding.sum())
+        self._speech_frames += int((sounding & (left_power >= KEPT_SHARE * before_power)).sum())
+
+    def finish(self) -> Measurement:
+        """What was measured of all that was taken; a last part of a frame does not count."""
+        frame_sec = self._frame / self._sample_rate
+        duration_sec, sound_sec = self._samples / self._sample_rate, self._sound_frames * frame_sec
+        clipped_share = self._clipped / max(1, self._samples * self._channels)
+        told = Measurement(duration_sec, sound_sec, self._speech_frames * frame_sec, clipped_share=clipped_share)
+        total = float(self._sums.count.sum())
+        if not self._sound_frames:
+            return told
+        removed_db = _db(float(self._sums.removed.sum()) / total)
+        if not told.has_speech:
+            return replace(told, removed_db=removed_db)
+        border = self._border()
+        pauses = self._pauses(border)
+        change_db = self._level_change_db(border, pauses)
+        speech_db = _db(self._mean("common", slice(border, None)))
+        noise_db = self._noise_db(speech_db, pauses)
+        taken_db = self._taken_db(pauses)
+        return replace(
+            told,
+            speech_before_db=speech_db,
+            speech_after_db=speech_db + change_db,
+            noise_before_db=noise_db,
+            noise_after_db=noise_db - taken_db,
+            removed_db=removed_db,
+        )
+
+    def _mean(self, name: str, levels: slice) -> float:
+        """Mean power over the frames of these levels."""
+        return float(getattr(self._sums, name)[levels].sum() / max(1.0, self._sums.count[levels].sum()))
+
+    def _border(self) -> int:
+        """The least level of active speech."""
+        counts, powers = (np.cumsum(sums[::-1])[::-1] for sums in (self._sums.count, self._sums.left))
+        loudest = int(np.nonzero(self._sums.count)[0].max())
+        for level in range(loudest, -1, -1):
+            mean_db = _db(powers[level] / counts[level])
+            if mean_db - (LOWEST_DB + level) >= ACTIVE_MARGIN_DB:
+                return level
+        return 0
+
+    def _pauses(self, border: int) -> slice:
+        """The levels of pauses; where there are too few, of the quietest frames."""
+        reached = np.cumsum(self._sums.count)
+        enough = int(np.searchsorted(reached, MIN_PAUSE_SHARE * reached[-1])) + 1
+        return slice(0, max(border, enough))
+
+    def _level_change_db(self, border: int, pauses: slice) -> float:
+        """By how much speech became louder.
+
+        Where pauses are quiet, output and input are compared in frames of speech. In noise, input is speech and noise,
+        and the filter is taken for one of Wiener's: there the product of input and output is the power of speech.
+        """
+        active = slice(border, None)
+        quiet_db = _db(self._mean("before", active)) - _db(self._mean("before", pauses))
+        if quiet_db >= QUIET_PAUSES_DB:
+            ratios = np.cumsum(self._sums.ratios[active].sum(axis=0))
+            place = int(np.searchsorted(ratios, LEAST_DISTURBED * ratios[-1]))
+            return LOWEST_RATIO_DB + (place + 0.5) * RATIO_STEP_DB
+        gain = math.sqrt(self._mean("left", active) / max(self._mean("common", active), 1e-20))
+        return 20.0 * math.log10(self._least_gain + (1.0 - self._least_gain) * gain)
+
+    def _taken_db(self, pauses: slice) -> float:
+        """By how much the filter lowers noise: in the quieter half of the pauses, where no word begins or fades."""
+        reached = np.cumsum(self._sums.count[pauses])
+        quiet = slice(0, int(np.searchsorted(reached, reached[-1] / 2)) + 1)
+        return _db(self._mean("before", quiet)) - _db(self._mean("after", quiet))
+
+    def _noise_db(self, speech_db: float, pauses: slice) -> float:
+        """Level of noise: of what the filter takes for it, by Wiener's relation.
+
+        Of a quiet recording most of that is speech lost: there the pauses tell.
+        """
+
+        def of(levels: slice) -> float:
+            return _db(self._mean("before", levels) - self._mean("common", levels))
+
+        everywhere = of(slice(None))
+        return everywhere if speech_db - everywhere < QUIET_PAUSES_DB else of(pauses)
+
+
+def _joined(rest: np.ndarray, block: np.ndarray) -> np.ndarray:
+    return np.concatenate([rest, block], axis=1) if rest.shape[1] else block
+
+
+def _power(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """(frames,) float64: mean product of (channels, frames, samples)."""
+    products = np.einsum("cfn,cfn->f", one, other).astype(np.float64)
+    return products / (one.shape[0] * one.shape[2])
+
+
+def _bins(powers: np.ndarray, lowest_db: float, step_db: float, count: int) -> np.ndarray:
+    levels = 10.0 * np.log10(np.maximum(powers, 1e-20))
+    return np.clip(np.floor((levels - lowest_db) / step_db), 0, count - 1).astype(np.int64)

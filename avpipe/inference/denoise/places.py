@@ -1,0 +1,106 @@
+"""Where the cleaned files go."""
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import sha256
+from pathlib import Path
+
+from avpipe.errors import ArgumentError
+from avpipe.inference import inputs, prediction
+from avpipe.inference.denoise.record import Job
+
+_PART = re.compile(r"\.(\d+)\.[0-9a-f]{12}\.part(\.[^.]*)?")
+
+
+def find_jobs(given: Path, output: Path) -> list[Job]:
+    """What to clean, and where each file goes, under its own name.
+
+    Args:
+        given: a file, a ``.txt`` list, or a folder.
+        output: for a file, the new file or an existing folder; otherwise a folder that mirrors the input. A list is
+            mirrored by its paths; if one of them is absolute or climbs, from the folder that all have in common.
+
+    Raises:
+        ArgumentError: nothing to clean, or files would be written over their sources or read as input.
+    """
+    found = inputs.find_jobs(given)
+    if is_single(given):
+        target = output / given.name if output.is_dir() else output
+        jobs = [Job(found[0].name, given, target)]
+    else:
+        if output.exists() and not output.is_dir():
+            raise ArgumentError(f"output={output}", "is a file", "name a folder")
+        if given.is_dir() and output.resolve().is_relative_to(given.resolve()):
+            where = "is the input" if output.resolve() == given.resolve() else "lies in the input and would be read too"
+            raise ArgumentError(f"output={output}", where, "name another folder: sources are never overwritten")
+        places = [job.path.relative_to(given) for job in found] if given.is_dir() else _listed(found, given)
+        jobs = [Job(job.name, job.path, output / place) for job, place in zip(found, places, strict=True)]
+    _refuse_overwritten_sources(jobs)
+    return jobs
+
+
+def is_single(given: Path) -> bool:
+    """Whether the input is one media file."""
+    return not given.is_dir() and given.suffix.lower() != ".txt"
+
+
+def _listed(found: Sequence[prediction.Job], listing: Path) -> list[Path]:
+    """A place for each file of a list."""
+    names = [_below(job.path, listing.parent) for job in found]
+    if any(name is None for name in names):
+        whole = [Path(os.path.abspath(job.path)) for job in found]
+        common = Path(os.path.commonpath([path.parent for path in whole]))
+        names = [path.relative_to(common) for path in whole]
+    places = [name for name in names if name is not None]
+    twice = [place for place, count in Counter(places).items() if count > 1]
+    if twice:
+        raise ArgumentError(f"input={listing}", f"names {twice[0]} twice", "take one out")
+    return places
+
+
+def _below(path: Path, folder: Path) -> Path | None:
+    """A path as it was written in a list in ``folder``; None for what is absolute there, or climbs."""
+    written = path.relative_to(folder) if path.is_relative_to(folder) else path
+    plain = Path(os.path.normpath(written))
+    return None if plain.is_absolute() or ".." in plain.parts else plain
+
+
+def _refuse_overwritten_sources(jobs: Sequence[Job]) -> None:
+    sources = {os.path.realpath(job.path) for job in jobs}
+    for job in jobs:
+        same = job.target.exists() and job.path.exists() and os.path.samefile(job.target, job.path)
+        if same or os.path.realpath(job.target) in sources:
+            raise ArgumentError(f"output={job.target}", "is a file of the input", "name another place")
+
+
+def part_of(target: Path) -> Path:
+    """A name beside a target for its unfinished part: of this process, of the same suffix, not too long."""
+    digest = sha256(os.fsencode(target.name)).hexdigest()[:12]
+    return target.with_name(f".{os.getpid()}.{digest}.part{target.suffix}")
+
+
+def sweep(folders: Iterable[Path]) -> None:
+    """Remove the parts that processes left behind which are no more."""
+    for part in _parts(folders):
+        if not _lives(int(part.name.split(".")[1])):
+            part.unlink(missing_ok=True)
+
+
+def _parts(folders: Iterable[Path]) -> Iterator[Path]:
+    for folder in folders:
+        if folder.is_dir():
+            yield from [path for path in folder.iterdir() if _PART.fullmatch(path.name)]
+
+
+def _lives(process: int) -> bool:
+    if process == os.getpid():
+        return False  # of an earlier process with this number
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
