@@ -1,7 +1,8 @@
 """avpipe: train CNNs on folders of recordings and films, label media with them, take the noise out of recordings.
 
 ``avpipe.load("digits")("take.wav")`` answers one file, ``avpipe.Denoiser()(waveform, sample_rate)`` cleans samples,
-and ``avpipe.Denoiser().stream(sample_rate, channels)`` cleans them block by block as they come. Importing the package loads no torch: what needs it loads it.
+and ``avpipe.Denoiser().stream(sample_rate, channels)`` cleans them block by block as they come. Importing the package
+loads no torch: what needs it loads it.
 """
 
 from importlib.metadata import version

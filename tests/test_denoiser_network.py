@@ -1,5 +1,7 @@
 """The denoising network: an exact transform, causal layers, a state that makes blocks add up to the whole."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -75,7 +77,7 @@ def test_frames_block_by_block_give_the_mask_of_the_whole(data):
     with torch.inference_mode():
         whole, _ = NETWORK.estimate(spectrum, NETWORK.initial_state(2))
         state, parts = NETWORK.initial_state(2), []
-        for first, end in zip(cuts[:-1], cuts[1:], strict=True):
+        for first, end in itertools.pairwise(cuts):
             mask, state = NETWORK.estimate(spectrum[:, :, first:end], state)
             parts.append(mask)
     assert torch.allclose(torch.cat(parts, 2), whole, atol=1e-5)
@@ -107,7 +109,9 @@ def test_as_many_samples_come_out_as_go_in(samples):
 
 def test_a_step_gives_finite_gradients_to_every_parameter():
     network = tiny_denoiser().train().requires_grad_(True)
-    network({"waveform": 0.1 * torch.randn(2, 2, 4_000)}, {"waveform": torch.tensor([4_000, 4_000])}).value.std().backward()
+    network(
+        {"waveform": 0.1 * torch.randn(2, 2, 4_000)}, {"waveform": torch.tensor([4_000, 4_000])}
+    ).value.std().backward()
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.isfinite().all(), name

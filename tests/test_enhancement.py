@@ -94,7 +94,9 @@ def test_a_recording_is_the_mean_of_its_windows_by_their_seconds(batch):
 
 
 def test_a_corpus_is_scored_by_what_was_measured_of_it():
-    answers = [type(OBJECTIVE.decode(Output(torch.zeros(1, 4)))[0])(scores=each) for each in ({"pesq": 1.0}, {}, {"pesq": 2.0})]
+    answers = [
+        type(OBJECTIVE.decode(Output(torch.zeros(1, 4)))[0])(scores=each) for each in ({"pesq": 1.0}, {}, {"pesq": 2.0})
+    ]
     measured = OBJECTIVE.scorer(answers, [None] * 3)
     assert measured([0, 1, 2]) == {"pesq": 1.5}
     assert measured([2, 2]) == {"pesq": 2.0}

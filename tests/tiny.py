@@ -1,6 +1,7 @@
 """Bundles of untrained networks, made in no time, for tests of all that does not depend on what was learned."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -68,7 +69,7 @@ def save_tiny_bundle(folder: Path, kind=AUDIO, labels=("high", "low", "middle"),
     return folder
 
 
-DENOISER = {
+DENOISER: dict[str, Any] = {
     "preprocessor": {
         "_target_": "avpipe.features.Preprocessor",
         "window_sec": 1.0,

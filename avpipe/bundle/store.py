@@ -20,7 +20,6 @@ from avpipe.config import Spec, instantiate
 from avpipe.errors import ArgumentError, RunStopped
 from avpipe.features import Preprocessor
 from avpipe.files import sha256_of
-from avpipe.networks import Network
 from avpipe.objectives import Objective
 
 _SHIPPED = Path(__file__).parents[1] / "bundles"
@@ -35,7 +34,8 @@ class Bundle:
     digest: str
     """SHA-256 of what determines answers."""
     preprocessor: Preprocessor
-    network: Network
+    network: nn.Module
+    """A :class:`avpipe.networks.Network`, or one of another shape such as the denoising one."""
     objective: Objective
     device: torch.device
 
@@ -181,7 +181,7 @@ def load_bundle(folder: Path, device: torch.device | None = None) -> Bundle:
     return Bundle(name, manifest.origin, manifest.digest, preprocessor, network, objective, device)
 
 
-def _build(folder: Path, manifest: Manifest) -> tuple[Preprocessor, Network, Objective]:
+def _build(folder: Path, manifest: Manifest) -> tuple[Preprocessor, nn.Module, Objective]:
     for name, spec in manifest.specs.items():
         check_spec(folder, name, spec)
     try:

@@ -35,6 +35,7 @@ from avpipe.inference.formats import writers
 from avpipe.inference.inputs import find_jobs
 from avpipe.inference.journal import Journal
 from avpipe.inference.summary import print_summary, summarise
+from avpipe.objectives import Enhancement
 from avpipe.progress import counted
 from avpipe.report import write_prediction_report
 
@@ -45,6 +46,9 @@ def main(config: Mapping[str, Any]) -> int:
     device = choose_device(config["device"]["name"])
     jobs = find_jobs(Path(config["input"]))
     bundles = [load_bundle(find_bundle(name), device) for name in names]
+    for bundle in bundles:
+        if isinstance(bundle.objective, Enhancement):
+            raise ArgumentError(f"bundle={bundle.name}", "filters sound and labels nothing", "use avpipe denoise")
     tell_notices(bundles)
     predictor = Predictor(bundles, config["batch_size"], min(worker_count(config["workers"]), len(jobs) - 1))
     output = Path(config["output"])

@@ -34,6 +34,8 @@ class Corpus(ABC):
     """Other folders that hold recordings of the corpus, such as the cache; paths there are hashed relative to them."""
     licence: str
     """Licence of the recordings; what learns from them says so."""
+    fixed_split: bool = False
+    """Examples stand on the sides of the official split and make no sense on others."""
     has_classes: bool = True
     """Targets are names of classes. False: they are free text, of which no class can be missing on a side."""
 

@@ -39,6 +39,8 @@ def make_folds(corpus: Corpus, cv: int | str) -> list[Split]:
         CorpusError: no labels, one label, fewer groups than folds, or a label that a fold scores and never trains.
     """
     _check_number(cv)
+    if corpus.fixed_split:
+        raise ArgumentError(f"cv={cv}", f"the corpus {corpus.name} has its own split only", "leave it out")
     examples = corpus.examples()
     check_targets(corpus, examples)
     equal = equal_recordings(examples, corpus.root)

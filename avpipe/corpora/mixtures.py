@@ -37,6 +37,7 @@ class Mixtures(Corpus):
     name = "mixtures"
     licence = "CC BY 4.0 (LibriSpeech, Speech Commands), CC BY 3.0 / CC0 (ESC-10)"
     has_classes = False
+    fixed_split = True
 
     def __init__(
         self, root: str | Path | None = None, speech: str | Path | None = None, noise: str | Path | None = None

@@ -108,6 +108,8 @@ def make_split(
         CorpusError: no labels, one label, fewer than two groups, a label to be scored that is never trained.
     """
     check_arguments(by, val_fraction, test_fraction)
+    if by in ("group", "random") and corpus.fixed_split:
+        raise ArgumentError(f"split.by={by}", f"the corpus {corpus.name} has its own split only", "leave it out")
     examples = corpus.examples()
     check_targets(corpus, examples)
     equal = equal_recordings(examples, corpus.root)

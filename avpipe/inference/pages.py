@@ -55,8 +55,7 @@ def _scores(output: Path, bundle: Bundle) -> dict[str, Any]:
         "metrics": told["metrics"],
         "intervals": {name: (low, high) for name, (low, high) in told["intervals"].items()},
         "part": told["split"],
-        # What is no label has its measures in the tiles, and nothing to be confused.
-        "answers": read_answers(output.with_name("answers.csv")) if objective.num_outputs is not None else [],
+        "answers": read_answers(output.with_name("answers.csv")),
         "uncalibrated": read_answers(uncalibrated) if uncalibrated.is_file() and is_calibrated else None,
         "temperature": getattr(objective, "temperature", None) if is_calibrated else None,
         "threshold": getattr(objective, "threshold", None) or None,

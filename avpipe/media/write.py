@@ -72,12 +72,19 @@ def write_audio(
     path = Path(path)
     with _written(path) as part:
         if codec is None and path.suffix.lower() in SOUNDFILE_SUFFIXES:
-            soundfile.write(part, np.asarray(waveform).T, sample_rate, subtype=subtype)
+            _write_by_soundfile(part, np.asarray(waveform), sample_rate, subtype)
             return
         with av.open(part, "w") as container:
             stream = _add_audio(container, path, waveform, sample_rate, codec, bit_rate)
             _mux_sound(container, stream, waveform, 0, waveform.shape[1])
             container.mux(stream.encode(None))
+
+
+def _write_by_soundfile(path: Path, waveform: np.ndarray, sample_rate: int, subtype: str | None) -> None:
+    """In pieces: libsndfile's Vorbis encoder keeps what one call brings on its stack, and minutes overflow it."""
+    with soundfile.SoundFile(path, "w", sample_rate, len(waveform), subtype) as file:
+        for first in range(0, waveform.shape[1], BLOCK_SAMPLES // 16):
+            file.write(waveform[:, first : first + BLOCK_SAMPLES // 16].T)
 
 
 def write_video(

@@ -26,6 +26,9 @@ _LEVEL_FRAMES = 128
 
 _COMPRESSION = 0.3
 
+_TAPS_BEFORE = 4
+"""Of each dilated convolution, before the one for the present frame."""
+
 
 class DilatedBlock(nn.Module):
     """A depthwise convolution over time and bands, dilated in time and causal, then two pointwise ones; added to x.
@@ -33,8 +36,7 @@ class DilatedBlock(nn.Module):
     Args:
         channels: in and out.
         hidden: channels between the pointwise convolutions.
-        dilation: frames between two taps.
-        taps: in time; three bands wide.
+        dilation: frames between two of its five taps in time; it is three bands wide.
 
     Reference:
         Z. Liu et al., "A ConvNet for the 2020s", 2022, arXiv:2201.03545 (depthwise first, wide in the middle, one
@@ -42,11 +44,11 @@ class DilatedBlock(nn.Module):
         double). Here with BatchNorm, which costs nothing once it is folded, and ReLU.
     """
 
-    def __init__(self, channels: int, hidden: int, dilation: int, taps: int = 5) -> None:
+    def __init__(self, channels: int, hidden: int, dilation: int) -> None:
         super().__init__()
-        self.past_frames = (taps - 1) * dilation
+        kernel = _TAPS_BEFORE + 1, 3
         self.depthwise = nn.Conv2d(
-            channels, channels, (taps, 3), dilation=(dilation, 1), padding=(0, 1), groups=channels, bias=False
+            channels, channels, kernel, dilation=(dilation, 1), padding=(0, 1), groups=channels, bias=False
         )
         self.norm = nn.BatchNorm2d(channels)
         self.widen = nn.Conv2d(channels, hidden, 1)
@@ -57,12 +59,12 @@ class DilatedBlock(nn.Module):
     def forward(self, maps: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
         """
         Shape:
-            maps: (B, channels, T, bands), returned in the same shape; past: (B, channels, past_frames, bands), the maps
+            maps: (B, channels, T, bands), returned in the same shape; past: (B, channels, frames, bands), the maps
             before them, returned as those before what follows.
         """
         seen = torch.cat([past, maps], 2)
         said = self.narrow(nn.functional.relu(self.widen(self.norm(self.depthwise(seen)))))
-        return maps + said, seen[:, :, seen.shape[2] - self.past_frames :]
+        return maps + said, seen[:, :, seen.shape[2] - past.shape[2] :]
 
 
 class BandMixing(nn.Module):
@@ -126,6 +128,7 @@ class DenoisingNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.channels = channels
+        self.past_frames = tuple(_TAPS_BEFORE * dilation for dilation in dilations)
         bands = narrow_bands + wide_bands
         if bands % 4:
             raise ValueError(f"narrow_bands={narrow_bands} and wide_bands={wide_bands} must sum to a multiple of 4")
@@ -141,8 +144,7 @@ class DenoisingNetwork(nn.Module):
         self.outer_skip = nn.Conv2d(outer_channels, outer_channels, 1)
         self.inner_out = nn.Sequential(_doubled(channels, outer_channels), nn.BatchNorm2d(outer_channels), nn.ReLU())
         self.outer_out = _doubled(outer_channels, 2)
-        with torch.no_grad():  # begins by passing most of what it hears
-            self.outer_out.bias.copy_(torch.tensor([0.7, 0.0]))
+        self.outer_out.bias = nn.Parameter(torch.tensor([0.7, 0.0]))  # begins by passing most of what it hears
 
     spread: Tensor
     merge: Tensor
@@ -170,7 +172,7 @@ class DenoisingNetwork(nn.Module):
         """The past of ``batch`` streams that begin: silence."""
         like = self.merge
         bands = len(self.spread) // 4
-        pasts = [like.new_zeros(batch, self.channels, block.past_frames, bands) for block in self.blocks]
+        pasts = [like.new_zeros(batch, self.channels, past, bands) for past in self.past_frames]
         return [like.new_zeros(batch, 2, _LEVEL_FRAMES - 1), *pasts]
 
     def estimate(self, spectrum: Tensor, state: State) -> tuple[Tensor, State]:
@@ -198,7 +200,7 @@ class DenoisingNetwork(nn.Module):
         present = torch.stack([power.mean(2), torch.ones_like(power[..., 0])], 1)
         levels = torch.cat([past, present], 2)
         # The sum of powers over the number of frames that there were so far.
-        sums = nn.functional.conv1d(levels.flatten(0, 1)[:, None], self.level_window).unflatten(0, (-1, 2))
+        sums = nn.functional.conv1d(levels.flatten(0, 1)[:, None], self.level_window).view(len(past), 2, 1, -1)
         level = (sums[:, 0, 0] / sums[:, 1, 0])[..., None] + 1e-12
         relative = power / level + 1e-8
         modulus = relative.pow(_COMPRESSION / 2.0)

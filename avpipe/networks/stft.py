@@ -51,7 +51,7 @@ class Stft(nn.Module):
             of windows that begin at sample 0, ``hop_length``, ...: as many as fit.
         """
         bins = nn.functional.conv1d(waveform[:, None], self.analysis, stride=self.hop_length)
-        spectrum = bins.unflatten(1, (2, self.own_bins)).transpose(2, 3)
+        spectrum = bins.view(len(bins), 2, self.own_bins, -1).transpose(2, 3)
         return nn.functional.pad(spectrum, (0, self.num_bins - self.own_bins))
 
     def inverse(self, spectrum: Tensor) -> Tensor:

@@ -133,7 +133,7 @@ class Enhancement(Objective):
         return MetricCollection({name: MeanMetric(nan_strategy="ignore") for name in METRICS}, compute_groups=False)
 
     def update(self, metrics: MetricCollection, answers: Sequence[Decoded], targets: Sequence[Any]) -> None:
-        for name in metrics:
+        for name in METRICS:
             metrics[name].update([answer.scores.get(name, math.nan) for answer in answers])
 
     def scorer(self, answers: Sequence[Decoded], targets: Sequence[Any]) -> Callable[[Sequence[int]], dict[str, float]]:

@@ -9,6 +9,7 @@ from avpipe.features import Preprocessor
 from avpipe.report.answers import ScoredAnswer
 from avpipe.report.exhibits import worst_errors
 from avpipe.report.figures import history_pictures
+from avpipe.report.measures import measures_of
 from avpipe.report.page import flattened, write_page
 from avpipe.report.sections import sections, tiles
 
@@ -34,6 +35,7 @@ class EvaluationReport:
     threshold: float | None = None
     """Below it an answer is refused; None: all are given."""
     labels: Sequence[str]
+    """None: the scores of the answers are measures, and nothing was told apart."""
     preprocessor: Preprocessor | None
     """Draws the worst errors as the network sees them; None draws none."""
     notes: Sequence[str] = ()
@@ -60,12 +62,14 @@ def write_training_report(path: Path, report: TrainingReport) -> Path:
 
 
 def _content(report: EvaluationReport) -> dict[str, Any]:
+    answers = report.answers if report.labels else ()
     return {
         "report": report,
+        "measures": None if report.labels else measures_of(report.answers),
         "settings": flattened(report.settings),
         "tiles": tiles(report.metrics, report.intervals),
-        "sections": sections(report.answers, report.uncalibrated, report.labels, report.threshold),
-        "exhibits": worst_errors(report.answers, report.preprocessor),
+        "sections": sections(answers, report.uncalibrated, report.labels, report.threshold),
+        "exhibits": worst_errors(answers, report.preprocessor),
         "curves": [],
         "epochs": 0,
     }

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from avpipe.bundle import load_bundle, read_specs, record_objective
-from avpipe.config import instantiate, target_of
+from avpipe.config import instantiate
 from avpipe.corpora import Example
 from avpipe.device import choose_device, worker_count
 from avpipe.features import collate
@@ -37,7 +37,7 @@ def calibrate(plan: Plan) -> None:
     Writes ``calibration.json`` into each job's folder; what has one is done.
     """
     waiting = [(settings, job) for settings, job in plan.jobs if not (job.folder / _RECORD).is_file()]
-    if not waiting or not target_of(plan.jobs[0][0]["objective"]).has_calibration:
+    if not waiting or not instantiate(read_specs(plan.jobs[0][1].bundle)["objective"]).has_calibration:
         return
     outputs = [_validation_outputs(settings, job) for settings, job in plan.jobs]
     for settings, job in waiting:

@@ -63,7 +63,12 @@ def check_values(config: Mapping[str, Any]) -> None:
     Raises:
         ArgumentError: naming the key and what it takes.
     """
-    at_least_one = (("data", "batch_size"), ("data", "passes"), ("trainer", "max_epochs"), ("trainer", "accumulate_grad_batches"))
+    at_least_one = (
+        ("data", "batch_size"),
+        ("data", "passes"),
+        ("trainer", "max_epochs"),
+        ("trainer", "accumulate_grad_batches"),
+    )
     for group, key, least in (*((*each, 1) for each in at_least_one), ("optim", "lr", 1e-12)):
         if not config[group][key] >= least:  # nor is what is no number
             reason = "must be positive" if least < 1 else f"must be at least {least}"

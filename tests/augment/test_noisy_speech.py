@@ -52,8 +52,8 @@ def test_some_clips_stay_clean_and_some_lose_their_speech(folders):
 def test_the_same_generator_gives_the_same_noise(folders):
     first, second = SpeechInNoise(**folders), SpeechInNoise(**folders)
     for index in (3, 0, 1, 2, 3):
-        alike = [mix(PAIR, generator_of(index)).waveform for mix in (first, second)]
-        assert np.array_equal(*alike)
+        one, other = (mix(PAIR, generator_of(index)).waveform for mix in (first, second))
+        assert np.array_equal(one, other)
 
 
 def test_only_the_training_side_is_heard(folders):

@@ -76,8 +76,9 @@ def test_parts_are_hidden_short_and_swept_when_their_process_is_gone(tmp_path):
     assert len(part.name) < 60
     gone = tmp_path / ".999999999.0123456789ab.part.wav"
     alive = tmp_path / f".{os.getppid()}.0123456789ab.part.wav"
+    page = tmp_path / ".999999999.part.report.html"
     foreign = tmp_path / ".hidden.wav"
-    for path in (part, gone, alive, foreign):
+    for path in (part, gone, page, alive, foreign):
         path.touch()
     sweep([tmp_path, tmp_path / "absent"])
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([alive.name, foreign.name])

@@ -53,3 +53,8 @@ def test_what_cannot_be_written_leaves_the_old_file(tmp_path: Path) -> None:
         write_video(tmp_path / "a.mp4", coloured_frames(2), codec="no_such")
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["a.wav"]
+
+
+def test_minutes_of_vorbis_are_written(tmp_path):
+    write_audio(tmp_path / "long.ogg", np.zeros((2, 180 * 44_100), np.float32), 44_100)
+    assert probe(tmp_path / "long.ogg").duration_sec == pytest.approx(180.0, abs=0.1)

@@ -265,3 +265,17 @@ def test_without_an_mp3_encoder_the_player_holds_wav(tmp_path, samples, monkeypa
     report = evaluation(sample_answers(samples)[:1])
     (player,) = Page(write_evaluation_report(tmp_path / "report.html", report)).all("audio")
     assert player["src"].startswith("data:audio/wav;base64,UklGR")
+
+
+def test_what_has_no_labels_is_a_table_of_measures_with_the_weakest_first(tmp_path):
+    answers = [
+        ScoredAnswer(Path(name), name, 0.0, None, "", "", "", 0.0, {"si_sdr": 12.0, "si_sdr_gain": gain})
+        for name, gain in (("good.wav", 8.5), (HOSTILE, -1.25), ("fair.wav", 4.0))
+    ]
+    answers.append(ScoredAnswer(Path("clean.wav"), "clean.wav", 0.0, None, "", "", "", 0.0, {"si_sdr": 31.0}))
+    page = Page(write_evaluation_report(tmp_path / "page.html", evaluation(answers, labels=())))
+    assert "4 recordings" in page.text
+    places = [page.text.index(word) for word in ("-1.25", "4.000", "8.500", "31.000")]
+    assert places == sorted(places)
+    assert "Confusion" not in page.text
+    assert "<script>" not in page.source

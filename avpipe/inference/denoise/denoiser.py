@@ -12,8 +12,10 @@ from avpipe.errors import ArgumentError
 from avpipe.networks import DenoisingNetwork, Stft
 from avpipe.networks.denoiser import NUM_BINS, WINDOW_SEC, State, complex_product
 
-ABOVE_BINS = slice(160, NUM_BINS)
-"""Bins of 5 to 8 kHz: what is above 8 kHz, where nothing was learned, gets the mean modulus of their masks."""
+ABOVE_BINS = slice(128, NUM_BINS)
+"""Bins of 4 to 8 kHz: above 8 kHz, where nothing was learned, as much energy is left of a frame as is left in them.
+
+A share of energy and not the mean gain: of a hiss of speech all is left that is strong in it, however few its bins."""
 
 _BLOCK_SEC = 4.0
 """What is given at once goes through the network in pieces of this length, so that its memory is bounded."""
@@ -183,10 +185,10 @@ class DenoiserStream:
     def _shared(self, masks: Tensor, spectrum: Tensor) -> tuple[Tensor, Tensor]:
         """One mask for all channels, (2, frames, bins), and the gain above its bins, (frames,)."""
         power = spectrum.square().sum(1) + 1e-20
-        gains = masks[..., ABOVE_BINS].square().sum(1).sqrt().mean(-1)
+        left = (masks.square().sum(1) * power)[..., ABOVE_BINS].sum(-1) / power[..., ABOVE_BINS].sum(-1)
         mask = (masks * power[:, None]).sum(0) / power.sum(0)
         loudness = power.sum(-1)
-        above = (gains * loudness).sum(0) / loudness.sum(0)
+        above = (left.sqrt().clamp(max=1.0) * loudness).sum(0) / loudness.sum(0)
         dry = self._denoiser.dry
         mask = mask * (1.0 - dry)
         mask[0] += dry

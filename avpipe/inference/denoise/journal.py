@@ -48,7 +48,7 @@ class OutputJournal(Journal):
             unnamed = self.folder / os.fsdecode(part)
             if identity(unnamed) == state:
                 os.replace(unnamed, self.folder / os.fsdecode(target))
-        sweep(dict.fromkeys(job.target.parent for job in jobs))
+        sweep(dict.fromkeys([self.folder, *(job.target.parent for job in jobs)]))
 
     def pending(self, jobs: Iterable[AnyJob]) -> Iterator[AnyJob]:
         """Those of ``jobs`` that were never cleaned, or not of this content and with these settings, or that failed,

@@ -44,6 +44,15 @@ MIN_PAUSE_SHARE = 0.03
 QUIET_PAUSES_DB = 15.0
 """From this ratio of active frames to pauses up, noise no longer disturbs what is measured in speech."""
 
+CLEAN_PAUSES_DB = 36.0
+"""Of a recording whose pauses lie so far below its speech, what little is taken from speech says nothing of noise."""
+
+CLEAN_TAKEN_DB = 32.0
+"""And whatever was taken in pauses lies as far below: noise that comes and goes is no clean recording."""
+
+BLEND_FROM_DB, BLEND_TO_DB = 12.0, 22.0
+"""Ratios between which pauses gradually count instead of the whole. Chosen by real mixtures of known ratio."""
+
 LEAST_DISTURBED = 0.8
 """Of the active frames of a quiet recording the level is compared in the one that lost less than so many of them."""
 
@@ -237,23 +246,34 @@ class Meter:
         gain = math.sqrt(self._mean("left", active) / max(self._mean("common", active), 1e-20))
         return 20.0 * math.log10(self._least_gain + (1.0 - self._least_gain) * gain)
 
-    def _taken_db(self, pauses: slice) -> float:
-        """By how much the filter lowers noise: in the quieter half of the pauses, where no word begins or fades."""
+    def _quiet_half(self, pauses: slice) -> slice:
+        """The quieter half of the pauses, where no word begins or fades."""
         reached = np.cumsum(self._sums.count[pauses])
-        quiet = slice(0, int(np.searchsorted(reached, reached[-1] / 2)) + 1)
+        return slice(0, int(np.searchsorted(reached, reached[-1] / 2)) + 1)
+
+    def _taken_db(self, pauses: slice) -> float:
+        """By how much the filter lowers noise."""
+        quiet = self._quiet_half(pauses)
         return _db(self._mean("before", quiet)) - _db(self._mean("after", quiet))
 
     def _noise_db(self, speech_db: float, pauses: slice) -> float:
         """Level of noise: of what the filter takes for it, by Wiener's relation.
 
-        Of a quiet recording most of that is speech lost: there the pauses tell.
+        The better the recording, the more of that is speech which was lost, and the more the pauses count instead; of
+        one that is very good, only they do.
         """
 
-        def of(levels: slice) -> float:
+        def taken_for_noise_db(levels: slice) -> float:
             return _db(self._mean("before", levels) - self._mean("common", levels))
 
-        everywhere = of(slice(None))
-        return everywhere if speech_db - everywhere < QUIET_PAUSES_DB else of(pauses)
+        everywhere, in_pauses = taken_for_noise_db(slice(None)), taken_for_noise_db(pauses)
+        ratio = speech_db - everywhere
+        floor_db = _db(self._mean("before", self._quiet_half(pauses)))
+        little_taken = ratio >= QUIET_PAUSES_DB and speech_db - in_pauses >= CLEAN_TAKEN_DB
+        if little_taken and speech_db - floor_db >= CLEAN_PAUSES_DB:
+            return floor_db
+        share = min(max((ratio - BLEND_FROM_DB) / (BLEND_TO_DB - BLEND_FROM_DB), 0.0), 1.0)
+        return (1.0 - share) * everywhere + share * in_pauses
 
 
 def _joined(rest: np.ndarray, block: np.ndarray) -> np.ndarray:

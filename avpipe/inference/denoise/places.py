@@ -11,7 +11,8 @@ from avpipe.errors import ArgumentError
 from avpipe.inference import inputs, prediction
 from avpipe.inference.denoise.record import Job
 
-_PART = re.compile(r"\.(\d+)\.[0-9a-f]{12}\.part(\.[^.]*)?")
+_PART = re.compile(r"\.(\d+)\.([0-9a-f]{12}\.part(\.[^.]*)?|part\..+)")
+"""Ours, and those of ``avpipe.files.written_whole``."""
 
 
 def find_jobs(given: Path, output: Path) -> list[Job]:

@@ -21,6 +21,9 @@ from avpipe.report import ScoredAnswer
 _RATE = 16_000
 """Hz, at which all is measured: PESQ-WB is defined at no other."""
 
+_CLEAN_DB = 60.0
+"""SI-SDR above which a recording has no noise to speak of: 16 bits are little finer."""
+
 
 def score_recording(denoiser: Denoiser, example: Example) -> dict[str, float]:
     """SI-SDR in dB and, where their packages are installed, PESQ-WB and STOI: of the output, and above the input.
@@ -36,7 +39,9 @@ def score_recording(denoiser: Denoiser, example: Example) -> dict[str, float]:
     noisy, clean = noisy[:samples], clean[:samples]
     filtered = denoiser(noisy, _RATE)
     before, after = (_measures(each, clean) for each in (noisy, filtered))
-    gains = {f"{name}_gain": after[name] - before[name] for name in after if name in before}
+    gains = {f"{name}_gain": after[name] - before[name] for name in after}
+    if before["si_sdr"] > _CLEAN_DB:
+        del gains["si_sdr_gain"]  # of what was clean already there is no end to what it can lose
     return {name: value for name, value in (after | gains).items() if math.isfinite(value)}
 
 
