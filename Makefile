@@ -33,8 +33,8 @@ lint: $(STAMP) ## ruff and mypy
 samples: $(STAMP) ## make data/samples anew (needs espeak-ng)
 	@$(BIN)/python scripts/make_samples.py
 
-bundles: $(STAMP) ## train the shipped bundles anew (needs AVPIPE_CORPORA; an hour)
-	@for name in digits emotion; do \
+bundles: $(STAMP) ## train the shipped bundles anew (needs AVPIPE_CORPORA; hours)
+	@for name in digits emotion denoise; do \
 		$(BIN)/avpipe train experiment=$$name run_dir=runs/$$name && \
 		rm -rf avpipe/bundles/$$name && cp -r runs/$$name/bundle avpipe/bundles/$$name || exit 1; \
 	done

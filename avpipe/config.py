@@ -83,6 +83,10 @@ def compose(name: str, overrides: Sequence[str], config_dirs: Sequence[Path] = (
             raise ArgumentError("arguments", _first_line(error)) from error
 
 
+_SWITCHED_OFF_BY_NULL = frozenset(("clean_above_db",))
+"""Numbers that ``null`` may stand for, too."""
+
+
 def _group_choices(overrides: Sequence[str]) -> list[str]:
     """The overrides that choose a file of a group, and set no value."""
     return [text for text in overrides if (conf_dir() / text.partition("=")[0]).is_dir()]
@@ -92,6 +96,8 @@ def _check_types(config: DictConfig, default: DictConfig, overrides: Sequence[st
     """Refuse words where our YAML has a number or a switch; what takes either says ``auto`` there."""
     for key in (text.partition("=")[0] for text in overrides):
         was, now = OmegaConf.select(default, key), OmegaConf.select(config, key)
+        if now is None and key in _SWITCHED_OFF_BY_NULL:
+            continue
         if isinstance(was, bool):
             fits, wanted = isinstance(now, bool), "true or false"
         elif isinstance(was, int):

@@ -1,4 +1,4 @@
-"""The demo: label data/samples with a shipped bundle, then train a small model on sounds that a script makes.
+"""The demo: label data/samples with a shipped bundle, take the noise out of some, and train a small model.
 
 Each command is printed as one would type it. Everything is written to outputs/demo, which is made anew each time.
 """
@@ -74,6 +74,21 @@ def label_samples() -> None:
     print_answers("Spoken digits", answers, expected)
 
 
+def clean_recordings() -> None:
+    """Noise over the samples, at 5 dB, and out again."""
+    noisy, clean = OUTPUT / "noisy", OUTPUT / "clean"
+    run("python", "scripts/make_noisy.py", str(SAMPLES), str(noisy))
+    run("avpipe", "denoise", str(noisy), str(clean))
+    table = Table(title="Speech above noise, estimated", title_justify="left")
+    for header in ("file", "before", "after"):
+        table.add_column(header)
+    for line in (ROOT / clean / "denoise.jsonl").read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        table.add_row(escape(row["path"]), f"{row['snr_before_db']:.0f} dB", f"{row['snr_after_db']:.0f} dB")
+    console.print(table)
+    console.print(f"Look and listen: {clean}/report.html", soft_wrap=True)
+
+
 def train_on_sounds() -> None:
     """From a folder of class folders to a model, its score, and its answers on sounds it never heard."""
     sounds, unheard, model, metrics = (OUTPUT / name for name in ("sounds", "unheard", "run", "metrics.json"))
@@ -94,6 +109,7 @@ def main() -> None:
     started = time.monotonic()
     shutil.rmtree(ROOT / OUTPUT, ignore_errors=True)
     label_samples()
+    clean_recordings()
     train_on_sounds()
     console.print(f"\nAll of it is in {ROOT / OUTPUT} ({time.monotonic() - started:.0f} s).", soft_wrap=True)
 

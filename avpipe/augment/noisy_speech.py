@@ -17,6 +17,9 @@ from avpipe.media import Clip, MediaError, read_clip
 _MOST_SAMPLES = 150_000_000
 """Of decoded recordings, that a process keeps: 600 MB, two and a half hours at 16 kHz."""
 
+_ALONE_LEVEL = 0.1
+"""Root mean square of noise without speech."""
+
 
 class SpeechInNoise:
     """Noise of many kinds, added to the first channel of a clip whose second one stays clean.
@@ -65,12 +68,13 @@ class SpeechInNoise:
         child = child_generator(generator)
         if clip.waveform is None or clip.sample_rate is None or kind < self.clean:
             return clip
-        heard, speech = clip.waveform.copy()
+        waveform = clip.waveform.copy()
         if kind < self.clean + self.speechless:
-            heard[:], speech = self._noise(len(heard), clip.sample_rate, child) * np.float32(0.1), np.zeros_like(speech)
+            waveform[:] = 0.0
+            waveform[0] = self._noise(waveform.shape[1], clip.sample_rate, child) * np.float32(_ALONE_LEVEL)
         else:
-            heard += self._beside(heard, ratio_db, clip.sample_rate, child)
-        return replace(clip, waveform=np.stack([heard, speech]))
+            waveform[0] += self._beside(waveform[0], ratio_db, clip.sample_rate, child)
+        return replace(clip, waveform=waveform)
 
     def _beside(self, speech: np.ndarray, ratio_db: float, sample_rate: int, draw: np.random.Generator) -> np.ndarray:
         """One noise, or a second one some decibels below it, at the ratio asked for."""

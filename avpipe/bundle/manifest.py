@@ -106,11 +106,14 @@ def _card_lines(specs: Mapping[str, Spec], origin: Origin) -> Iterator[str]:
     labels = specs["objective"].get("labels", ())
     if labels:
         yield f"Says the {origin.label}, one of {len(labels)}: {', '.join(labels)}."
-        yield ""
+    else:
+        yield f"Leaves the {origin.label} of a sound and takes the rest out: for `avpipe denoise bundle=DIR`."
+    yield ""
     yield f"- Made by `{origin.command}` with avpipe {version('avpipe')}, seed {origin.seed}."
     yield f"- Split: {_told(origin.split)}; SHA-256 `{origin.split_sha256}`."
     yield f"- Licence of the recordings, which the weights carry: {origin.licence}."
-    yield f"- Windows of {specs['preprocessor']['window_sec']} s, every {specs['preprocessor']['hop_sec']} s."
+    window_sec, hop_sec = (specs["preprocessor"][name] for name in ("window_sec", "hop_sec"))
+    yield f"- Windows of {window_sec} s, every {hop_sec} s." if labels else f"- Learned on windows of {window_sec} s."
     if origin.metrics:
         yield ""
         held_out = "its own held-out fold, each network alone"
@@ -120,4 +123,4 @@ def _card_lines(specs: Mapping[str, Spec], origin: Origin) -> Iterator[str]:
             yield f"| {name} | {value:.4f} |"
     yield ""
     yield "These scores hold for recordings like those of the corpus. For other rooms, microphones and voices, and for"
-    yield "what is none of the labels, nothing was measured."
+    yield f"{'what is none of the labels' if labels else 'other noises'}, nothing was measured."

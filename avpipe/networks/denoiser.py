@@ -119,10 +119,10 @@ class DenoisingNetwork(nn.Module):
 
     def __init__(
         self,
-        channels: int = 32,
-        hidden: int = 64,
+        channels: int = 48,
+        hidden: int = 96,
         dilations: Sequence[int] = (1, 2, 4, 8, 16, 1, 2, 4, 8, 16),
-        outer_channels: int = 16,
+        outer_channels: int = 24,
         narrow_bands: int = 64,
         wide_bands: int = 32,
     ) -> None:
@@ -172,7 +172,7 @@ class DenoisingNetwork(nn.Module):
         """The past of ``batch`` streams that begin: silence."""
         like = self.merge
         bands = len(self.spread) // 4
-        pasts = [like.new_zeros(batch, self.channels, past, bands) for past in self.past_frames]
+        pasts = [like.new_zeros(batch, past, bands, self.channels).permute(0, 3, 1, 2) for past in self.past_frames]
         return [like.new_zeros(batch, 2, _LEVEL_FRAMES - 1), *pasts]
 
     def estimate(self, spectrum: Tensor, state: State) -> tuple[Tensor, State]:
@@ -205,7 +205,9 @@ class DenoisingNetwork(nn.Module):
         relative = power / level + 1e-8
         modulus = relative.pow(_COMPRESSION / 2.0)
         compressed = spectrum * (modulus * (relative * level).rsqrt())[:, None]
-        return torch.cat([compressed, modulus[:, None]], 1) @ self.merge, levels[..., -past.shape[2] :]
+        pictures = torch.cat([compressed, modulus[:, None]], 1) @ self.merge
+        # Channels last: a fifth faster on CPUs.
+        return pictures.contiguous(memory_format=torch.channels_last), levels[..., -past.shape[2] :]
 
 
 def _halved(channels_in: int, channels_out: int) -> nn.Sequential:

@@ -33,6 +33,10 @@ SOUND = {
     "ColouredNoise": (0.0, 20.0, 0.7),
     "RoomResponse": (0.1, 0.8, -3.0, 10.0, 0.7),
     "RecordedRoom": ("recordings", 0.7),
+    "Colouration": (6.0, 0.7),
+    "Pause": (0.5, 0.7),
+    "Overload": (1.0, 6.0, 0.7),
+    "SpeechInNoise": (None, "recordings", "recordings"),
 }
 PICTURE = {
     "RandomCrop": (12,),

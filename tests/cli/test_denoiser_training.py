@@ -13,7 +13,7 @@ from tests.cli.test_commands import avpipe, one_line
 from tests.synthetic import noise, tone
 
 LEARN = (
-    "task=denoise", "network.channels=4", "network.hidden=8", "network.dilations=[1,2]",
+    "task=denoise", "network.channels=4", "network.hidden=8", "network.outer_channels=4", "network.dilations=[1,2]",
     "data.batch_size=2", "data.passes=1", "data.workers=0", "trainer.max_epochs=1", "device=cpu", "cache=none",
     "preprocess.window_sec=0.5", "preprocess.hop_sec=0.5",
 )  # fmt: skip
