@@ -29,7 +29,7 @@ example: avpipe denoise recordings clean
 
 import dataclasses
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,6 @@ from avpipe.inference.denoise import (
 )
 from avpipe.inference.denoise.results import duration_of, page_path, print_row, print_totals, totals_of, write_rows
 from avpipe.progress import SoundProgress
-from avpipe.report import write_denoise_report
 
 
 def main(config: Mapping[str, Any]) -> int:
@@ -69,8 +68,7 @@ def main(config: Mapping[str, Any]) -> int:
         write_rows(output / "denoise.jsonl", journal.records(jobs))
         totals = totals_of(journal.records(jobs), told)
         if page is not None:
-            sources = {job.name: job.path for job in jobs}
-            write_denoise_report(page, journal.records(jobs), sources, output, totals)
+            _write_page(page, journal.records(jobs), jobs, output, totals)
         print_totals(totals, journal.records(jobs), len(jobs) - statuses.total(), output)
     return 1 if totals["statuses"].get("error") else 0
 
@@ -84,8 +82,16 @@ def _one(job: Job, cleaner: Cleaner, overwrite: bool, page: Path | None, told: M
         return 1
     print_row(record)
     if page is not None:
-        write_denoise_report(page, [record], {job.name: job.path}, Path(), totals_of([record], told))
+        _write_page(page, [record], [job], Path(), totals_of([record], told))
     return 0
+
+
+def _write_page(
+    page: Path, records: Iterable[Mapping[str, Any]], jobs: list[Job], output: Path, totals: Mapping[str, Any]
+) -> None:
+    from avpipe.report import write_denoise_report  # matplotlib takes its time to load, and not all want a page
+
+    write_denoise_report(page, records, {job.name: job.path for job in jobs}, output, totals)
 
 
 if __name__ == "__main__":

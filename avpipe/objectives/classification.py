@@ -4,36 +4,19 @@ import copy
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
-from torchmetrics import MetricCollection
-from torchmetrics.classification import (
-    MulticlassAccuracy,
-    MulticlassCalibrationError,
-    MulticlassConfusionMatrix,
-    MulticlassF1Score,
-)
 
 from avpipe.networks import Output
 from avpipe.objectives.objective import Batch, Decoded, Objective
 
+if TYPE_CHECKING:
+    from torchmetrics import MetricCollection
+
 UNKNOWN = "unknown"
 """What is said where the likeliest label is not likely enough."""
-
-
-class UnweightedAverageRecall(MulticlassConfusionMatrix):
-    """Mean of the recalls of those labels that occur among the targets.
-
-    torchmetrics' own macro recall counts a label that never occurs as recall 0 as soon as it is answered once, so that
-    a test part without it, or a resample, would score the answers for what cannot be scored.
-    """
-
-    def compute(self) -> Tensor:
-        matrix = super().compute().double()
-        occurs = matrix.sum(1) > 0
-        return (matrix.diagonal()[occurs] / matrix.sum(1)[occurs]).mean()
 
 
 class Classification(Objective):
@@ -166,19 +149,12 @@ class Classification(Objective):
         raw.temperature, raw.threshold = 1.0, 0.0
         return raw
 
-    def metrics(self) -> MetricCollection:
-        count = self.num_outputs
-        return MetricCollection(
-            {
-                "accuracy": MulticlassAccuracy(count, average="micro"),
-                "uar": UnweightedAverageRecall(count),
-                "f1": MulticlassF1Score(count, average="macro"),
-                "ece": MulticlassCalibrationError(count, n_bins=15, norm="l1"),
-            },
-            compute_groups=False,
-        )
+    def metrics(self) -> "MetricCollection":
+        from avpipe.objectives.class_metrics import class_metrics
 
-    def update(self, metrics: MetricCollection, answers: Sequence[Decoded], targets: Sequence[Any]) -> None:
+        return class_metrics(self.num_outputs)
+
+    def update(self, metrics: "MetricCollection", answers: Sequence[Decoded], targets: Sequence[Any]) -> None:
         metrics.update(*self._tensors(answers, targets))
 
     def scorer(self, answers: Sequence[Decoded], targets: Sequence[Any]) -> Callable[[Sequence[int]], dict[str, float]]:

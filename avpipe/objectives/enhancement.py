@@ -2,15 +2,16 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
-from torchmetrics import MeanMetric, MetricCollection
-from torchmetrics.functional.audio import scale_invariant_signal_distortion_ratio
 
 from avpipe.networks import Output, Stft
 from avpipe.objectives.objective import Batch, Decoded, Objective
+
+if TYPE_CHECKING:
+    from torchmetrics import MetricCollection
 
 METRICS = ("si_sdr", "si_sdr_gain")
 """Of validation. Those of a corpus are what its answers bring, PESQ and STOI besides."""
@@ -129,10 +130,12 @@ class Enhancement(Objective):
             scores={name: math.fsum(scores[name] * weight for scores, weight in spoken) / total for name in names}
         )
 
-    def metrics(self) -> MetricCollection:
+    def metrics(self) -> "MetricCollection":
+        from torchmetrics import MeanMetric, MetricCollection
+
         return MetricCollection({name: MeanMetric(nan_strategy="ignore") for name in METRICS}, compute_groups=False)
 
-    def update(self, metrics: MetricCollection, answers: Sequence[Decoded], targets: Sequence[Any]) -> None:
+    def update(self, metrics: "MetricCollection", answers: Sequence[Decoded], targets: Sequence[Any]) -> None:
         for name in METRICS:
             metrics[name].update([answer.scores.get(name, math.nan) for answer in answers])
 
@@ -148,5 +151,7 @@ class Enhancement(Objective):
 
 
 def _ratios(noisy: Tensor, clean: Tensor, filtered: Tensor) -> dict[str, float]:
+    from torchmetrics.functional.audio import scale_invariant_signal_distortion_ratio
+
     before, after = (float(scale_invariant_signal_distortion_ratio(each, clean)) for each in (noisy, filtered))
     return {"si_sdr": after, "si_sdr_gain": after - before}

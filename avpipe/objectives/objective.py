@@ -3,14 +3,16 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
-from torchmetrics import MetricCollection
 
 from avpipe.features import Features
 from avpipe.networks import Output
+
+if TYPE_CHECKING:  # a quarter of a gigabyte and two seconds, which answers do not need
+    from torchmetrics import MetricCollection
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +125,11 @@ class Objective(nn.Module, ABC):
         return self
 
     @abstractmethod
-    def metrics(self) -> MetricCollection:
+    def metrics(self) -> "MetricCollection":
         """A fresh collection, on the CPU."""
 
     @abstractmethod
-    def update(self, metrics: MetricCollection, answers: Sequence[Decoded], targets: Sequence[Any]) -> None:
+    def update(self, metrics: "MetricCollection", answers: Sequence[Decoded], targets: Sequence[Any]) -> None:
         """Count answers against a corpus's targets."""
 
     def scorer(self, answers: Sequence[Decoded], targets: Sequence[Any]) -> Callable[[Sequence[int]], dict[str, float]]:

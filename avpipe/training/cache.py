@@ -23,6 +23,7 @@ from avpipe.features import TIME_AXIS, Preprocessor, collate
 from avpipe.files import cache_folder
 from avpipe.media import Clip, Coverage, MediaError, WindowPlan, stream_clips
 from avpipe.progress import counted
+from avpipe.training import recordings
 from avpipe.training.recordings import Reader, Recording, Window
 from avpipe.training.store import EntryWriter, Index, Store
 
@@ -285,6 +286,7 @@ def _digest(settings: Mapping[str, Any]) -> str:
 @cache
 def _code_digest() -> str:
     package = Path(avpipe.__file__).parent
-    sources = [package / "features.py", Path(__file__), *sorted((package / "media").glob("*.py"))]
+    read = [path for folder in ("features", "media") for path in sorted((package / folder).glob("*.py"))]
+    sources = [Path(__file__), Path(recordings.__file__), *read]
     libraries = [version(name) for name in ("av", "soundfile", "soxr", "numpy", "torch")]
     return hashlib.sha256(b"\n".join([str(libraries).encode(), *(path.read_bytes() for path in sources)])).hexdigest()

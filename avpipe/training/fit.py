@@ -8,7 +8,6 @@ import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +34,7 @@ from avpipe.training.optim import Recipe, warmed_up_average
 from avpipe.training.progress import History, on_terminal, progress
 from avpipe.training.recordings import Recording, measure
 from avpipe.training.run import claim
-
-LOGGERS = ("csv", "tensorboard")
-
-_LAST_SEED = 2**32 - 1
-"""As numpy and torch take them."""
+from avpipe.training.values import logger_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,56 +50,6 @@ class Job:
     @property
     def bundle(self) -> Path:
         return self.folder / "bundle"
-
-
-def check_values(config: Mapping[str, Any]) -> None:
-    """Refuse what would only fail, or do nothing, once the run has begun.
-
-    Raises:
-        ArgumentError: naming the key and what it takes.
-    """
-    at_least_one = (
-        ("data", "batch_size"),
-        ("data", "passes"),
-        ("trainer", "max_epochs"),
-        ("trainer", "accumulate_grad_batches"),
-    )
-    for group, key, least in (*((*each, 1) for each in at_least_one), ("optim", "lr", 1e-12)):
-        if not config[group][key] >= least:  # nor is what is no number
-            reason = "must be positive" if least < 1 else f"must be at least {least}"
-            raise ArgumentError(f"{group}.{key}={config[group][key]}", reason)
-    if config["trainer"]["devices"] != 1 or config["trainer"]["num_nodes"] != 1:
-        reason = "one process on one device is all that training does so far"
-        raise ArgumentError(
-            f"trainer.devices={config['trainer']['devices']}", reason, "leave it and trainer.num_nodes at 1"
-        )
-    _check_seeds(config["seed"], config["seeds"])
-    patience = config["patience"]
-    if patience is not None and not (type(patience) is int and patience >= 1):
-        raise ArgumentError(f"patience={patience}", "is no number of epochs", "give 1 or more, or null")
-    if not 0 <= config["ema_decay"] < 1:
-        raise ArgumentError(f"ema_decay={config['ema_decay']}", "is no part", "give a number from 0 to below 1")
-    if config["data"]["features_on_device"] not in ("auto", True, False):
-        _choose("data.features_on_device", config["data"]["features_on_device"], ("auto", "true", "false"))
-    worker_count(config["data"]["workers"])
-    _choose("select", config["select"], ("last", "best"))
-    _choose("data.sampling", config["data"]["sampling"], ("natural", "balanced"))
-    for name in _logger_names(config):
-        _choose("logger", name, LOGGERS)
-        if name == "tensorboard" and not (find_spec("tensorboard") or find_spec("tensorboardX")):
-            raise ArgumentError("logger=tensorboard", "is not installed", "pip install avpipe[tensorboard]")
-    if not 0 <= config["calibration"]["refuse_right"] < 1:
-        raise ArgumentError(f"calibration.refuse_right={config['calibration']['refuse_right']}", "is no fraction")
-
-
-def _check_seeds(first: int, count: int) -> None:
-    if not 0 <= first <= _LAST_SEED + 1 - count:
-        raise ArgumentError(f"seed={first}", "out of range", f"give a number from 0 to {_LAST_SEED + 1 - count}")
-
-
-def _choose(key: str, value: str, choices: Sequence[str]) -> None:
-    if value not in choices:
-        raise ArgumentError(f"{key}={value}", "no such choice", f"choose from: {', '.join(choices)}")
 
 
 def train(config: Mapping[str, Any], job: Job) -> None:
@@ -284,14 +229,9 @@ def _callbacks(config: Mapping[str, Any], folder: Path, metric: str | None) -> l
     return [*callbacks, ModelCheckpoint(checkpoints, "last", **shared)]
 
 
-def _logger_names(config: Mapping[str, Any]) -> list[str]:
-    names = config["logger"]
-    return list(names) if isinstance(names, list) else [names]
-
-
 def _loggers(config: Mapping[str, Any], folder: Path) -> list[Logger]:
     loggers: list[Logger] = []
-    for name in _logger_names(config):
+    for name in logger_names(config):
         if name == "csv":
             loggers.append(CSVLogger(folder, "logs"))
         else:

@@ -103,3 +103,10 @@ def test_own_folders_of_speech_and_noise_train_a_filter(tmp_path):
     status, _, told = avpipe("train", *LEARN, "corpus=mixtures", *own, f"run_dir={tmp_path / 'run'}")
     assert status == 0, told
     assert json.loads((tmp_path / "run" / "metrics.json").read_text())["corpus"] == "mixtures"
+
+
+def test_filters_are_not_joined(pairs, tmp_path):
+    own = ("corpus=paired", "augment=paired", f"corpus.root={pairs}", f"run_dir={tmp_path / 'run'}")
+    status, _, told = avpipe("train", *LEARN, *own, "seeds=2", "ensemble=true")
+    assert status == 2
+    assert "ensemble=true" in one_line(told)

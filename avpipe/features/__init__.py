@@ -1,0 +1,18 @@
+"""From a clip to the tensors that a network takes: one deterministic way, for training and for inference alike."""
+
+from avpipe.features.batch import TIME_AXIS, Features, collate
+from avpipe.features.frames import FrameStack
+from avpipe.features.preprocessor import Preprocessor
+from avpipe.features.sound import LogMel, Waveform
+from avpipe.features.threads import single_threaded
+
+__all__ = [
+    "TIME_AXIS",
+    "Features",
+    "FrameStack",
+    "LogMel",
+    "Preprocessor",
+    "Waveform",
+    "collate",
+    "single_threaded",
+]

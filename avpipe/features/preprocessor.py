@@ -1,0 +1,104 @@
+"""All that a network takes of a clip."""
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from avpipe.features.batch import TIME_AXIS, Features
+from avpipe.features.frames import FrameStack
+from avpipe.features.sound import LogMel, Waveform
+from avpipe.media import Clip, ClipFormat, WindowPlan
+
+
+class Preprocessor(nn.Module):
+    """From a clip to features; the data module and the predictor use it, and nothing else makes features.
+
+    Args:
+        window_sec: length of the windows that a network sees, in seconds; a shorter file is one padded window.
+        hop_sec: distance between the starts of two windows, in seconds.
+        audio: from sound to features; None where the network does not listen.
+        video: from frames to features; None where the network does not look.
+        waveform: the sound itself; None where the network does not filter it.
+    """
+
+    def __init__(
+        self,
+        window_sec: float,
+        hop_sec: float,
+        audio: LogMel | None = None,
+        video: FrameStack | None = None,
+        waveform: Waveform | None = None,
+    ) -> None:
+        super().__init__()
+        if audio is None and video is None and waveform is None:
+            raise ValueError("a preprocessor needs audio, video or waveform")
+        if audio is not None and waveform is not None and audio.sample_rate != waveform.sample_rate:
+            raise ValueError(f"audio of {audio.sample_rate} Hz beside a waveform of {waveform.sample_rate} Hz")
+        if not 0 < hop_sec <= window_sec:
+            raise ValueError(f"hop_sec={hop_sec} must lie above 0 and at or below window_sec={window_sec}")
+        self.window_sec = window_sec
+        self.hop_sec = hop_sec
+        self.audio = audio
+        self.video = video
+        self.waveform = waveform
+
+    @property
+    def senses(self) -> tuple[str, ...]:
+        return tuple(sense for sense in TIME_AXIS if getattr(self, sense) is not None)
+
+    @property
+    def clip_format(self) -> ClipFormat:
+        """What the decoder has to deliver."""
+        heard = self.audio or self.waveform
+        sound = heard.clip_format if heard else ClipFormat(audio=False)
+        picture = self.video.clip_format if self.video else ClipFormat(audio=False)
+        return ClipFormat(
+            audio=sound.audio,
+            video=picture.video,
+            sample_rate=sound.sample_rate,
+            mono=sound.mono,
+            size_px=picture.size_px,
+            stride_sec=picture.stride_sec,
+        )
+
+    @property
+    def plan(self) -> WindowPlan:
+        """The windows of a whole file."""
+        return WindowPlan(self.window_sec, self.hop_sec, self.clip_format)
+
+    @property
+    def window_steps(self) -> dict[str, int]:
+        """Length of each sense's time axis in a full window, to which :func:`avpipe.features.collate` pads."""
+        modules = {"audio": self.audio, "video": self.video, "waveform": self.waveform}
+        return {sense: module.num_steps(self.window_sec) for sense, module in modules.items() if module is not None}
+
+    def forward(self, clip: Clip) -> Features:
+        """The features of the senses that the clip has; a sense that it lacks is absent."""
+        return self.from_tensors(*self.tensors(clip))
+
+    def tensors(self, clip: Clip) -> tuple[Tensor | None, Tensor | None]:
+        """The clip's waveform and frames, of the senses that are made features of."""
+        waveform = frames = None
+        heard = self.audio or self.waveform
+        if heard is not None and clip.waveform is not None and clip.waveform.shape[1]:
+            if clip.sample_rate != heard.sample_rate:
+                raise ValueError(f"a clip of {clip.sample_rate} Hz for features of {heard.sample_rate} Hz")
+            waveform = torch.from_numpy(np.require(clip.waveform, requirements="W"))
+        if self.video is not None and clip.frames is not None and len(clip.frames):
+            frames = torch.from_numpy(np.require(clip.frames, requirements="W"))
+        return waveform, frames
+
+    def from_tensors(self, waveform: Tensor | None, frames: Tensor | None) -> Features:
+        """The features of what :meth:`tensors` returned, on any device.
+
+        Shape:
+            waveform: (channels, samples). frames: (T, H, W, 3), uint8.
+        """
+        features: Features = {}
+        if self.audio is not None and waveform is not None:
+            features["audio"] = self.audio(waveform)
+        if self.video is not None and frames is not None:
+            features["video"] = self.video(frames)
+        if self.waveform is not None and waveform is not None:
+            features["waveform"] = self.waveform(waveform)
+        return features

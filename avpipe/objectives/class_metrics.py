@@ -1,0 +1,36 @@
+"""Metrics of answers that are labels."""
+
+from torch import Tensor
+from torchmetrics import MetricCollection
+from torchmetrics.classification import (
+    MulticlassAccuracy,
+    MulticlassCalibrationError,
+    MulticlassConfusionMatrix,
+    MulticlassF1Score,
+)
+
+
+class UnweightedAverageRecall(MulticlassConfusionMatrix):
+    """Mean of the recalls of those labels that occur among the targets.
+
+    torchmetrics' own macro recall counts a label that never occurs as recall 0 as soon as it is answered once, so that
+    a test part without it, or a resample, would score the answers for what cannot be scored.
+    """
+
+    def compute(self) -> Tensor:
+        matrix = super().compute().double()
+        occurs = matrix.sum(1) > 0
+        return (matrix.diagonal()[occurs] / matrix.sum(1)[occurs]).mean()
+
+
+def class_metrics(num_labels: int) -> MetricCollection:
+    """Those that :class:`avpipe.objectives.Classification` tells of."""
+    return MetricCollection(
+        {
+            "accuracy": MulticlassAccuracy(num_labels, average="micro"),
+            "uar": UnweightedAverageRecall(num_labels),
+            "f1": MulticlassF1Score(num_labels, average="macro"),
+            "ece": MulticlassCalibrationError(num_labels, n_bins=15, norm="l1"),
+        },
+        compute_groups=False,
+    )
