@@ -40,7 +40,9 @@ def quote_path(argument: str) -> str:
     A list stays one if the key is ``bundle`` and no folder has that name.
     """
     key, equals, value = argument.partition("=")
-    if not equals or not value or not _PATH_KEYS.fullmatch(key) or value == "null":
+    if not equals or not value or not _PATH_KEYS.fullmatch(key):
+        return argument
+    if value == "null" and key not in ("input", "output"):  # these two are never left out
         return argument
     if key == "bundle" and value.startswith("[") and value.endswith("]") and not Path(value).exists():
         return argument

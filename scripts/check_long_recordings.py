@@ -8,6 +8,7 @@ that of a bare ``import torch``. Exit status 1 where a bound is not kept or an o
 """
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,7 @@ MINUTE_SEC = 60
 MAX_ABOVE_TORCH_MB = 300.0
 MAX_GROWTH_MB = 50.0
 SAMPLED_EVERY_SEC = 0.1
+KILOBYTE, MEGABYTE = 1024, 1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +63,17 @@ def run(command: Sequence[str]) -> Run:
     Raises:
         SystemExit: the command failed.
     """
-    began, peak_mb = time.monotonic(), 0.0
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-        while process.poll() is None:
-            peak_mb = max(peak_mb, sum(peak_of(each) for each in family(process.pid)))
-            time.sleep(SAMPLED_EVERY_SEC)
+    began, peak_mb, done = time.monotonic(), 0.0, 0
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    while not done:
+        peak_mb = max(peak_mb, sum(peak_of(each) for each in family(process.pid)))
+        time.sleep(SAMPLED_EVERY_SEC)
+        done, status, usage = os.wait4(process.pid, os.WNOHANG)
+    process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         sys.exit(f"{' '.join(command)}: exit status {process.returncode}")
-    return Run(peak_mb, time.monotonic() - began)
+    # Torch takes a hundred MB more while the process ends, which sampling may miss.
+    return Run(max(peak_mb, usage.ru_maxrss * KILOBYTE / MEGABYTE), time.monotonic() - began)
 
 
 def family(process: int) -> list[int]:
@@ -82,12 +87,12 @@ def family(process: int) -> list[int]:
 
 
 def peak_of(process: int) -> float:
-    """The most memory that a process has had so far, in MB of 10^6 bytes; 0 of one that is no more."""
+    """The most memory that a process has had so far, in MB; 0 of one that is no more."""
     try:
         lines = Path(f"/proc/{process}/status").read_text().splitlines()
     except OSError:
         return 0.0
-    return sum(int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("VmHWM:"))
+    return sum(int(line.split()[1]) * KILOBYTE / MEGABYTE for line in lines if line.startswith("VmHWM:"))
 
 
 def main() -> int:
@@ -97,8 +102,7 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, help="where to make the recordings, if not in the usual temporary place")
     asked = parser.parse_args()
 
-    # It sleeps, so that the sampling cannot miss it.
-    bare = run([sys.executable, "-c", "import torch, time; time.sleep(0.5)"])
+    bare = run([sys.executable, "-c", "import torch"])
     lengths_sec = SHORT_SEC, round(asked.hours * 3600)
     runs, equal = [], True
     with tempfile.TemporaryDirectory(dir=asked.folder) as folder:

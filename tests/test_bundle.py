@@ -185,7 +185,7 @@ def test_a_bundle_of_a_run_is_known_by_its_task(tmp_path):
 
 
 def test_what_is_no_bundle_is_told_with_the_choices(tmp_path):
-    with pytest.raises(ArgumentError, match="one of: .*digits"):
+    with pytest.raises(ArgumentError, match=r"one of: .*digits"):
         find_bundle("no_such_bundle")
     with pytest.raises(BundleError, match=r"bundle.json"):
         find_bundle(str(tmp_path))
@@ -220,3 +220,9 @@ assert "pytorch_lightning" not in sys.modules
     with torch.inference_mode():
         here = load_bundle(folder).network({"audio": x}, {"audio": torch.tensor([101])}).value
     torch.testing.assert_close(torch.tensor(json.loads(said.stdout)), here, atol=1e-6, rtol=0.0)
+
+
+def test_whoever_may_read_a_folder_may_read_its_bundle(folder):
+    mask = os.umask(0)
+    os.umask(mask)
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o666 & ~mask}

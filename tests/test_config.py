@@ -11,8 +11,8 @@ from avpipe.training.run import config_digest
 from tests.corpora.trees import write_recording
 
 NAMES = [
-    "a b.wav", "x=y,z.wav", "[1] (2) {3}.mp3", "it's \"quoted\".wav", "1e3", "null ", "true", "ünï 😀.flac", "a\\b",
-    "ends\\", "${oc.env:HOME}", "\\${x}", "a: b", "#c", "%20", "~", "*?", "two\nlines", "\\'", "x\\'y",
+    "a b.wav", "x=y,z.wav", "[1] (2) {3}.mp3", "it's \"quoted\".wav", "1e3", "null", "null ", "true", "a\\b",
+    "ünï 😀.flac", "ends\\", "${oc.env:HOME}", "\\${x}", "a: b", "#c", "%20", "~", "*?", "two\nlines", "\\'", "x\\'y",
 ]  # fmt: skip
 
 
@@ -25,7 +25,7 @@ def test_any_name_arrives_as_it_was_typed(name):
 @settings(deadline=None, max_examples=40)
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1))
 def test_every_text_arrives_as_it_was_typed(name):
-    if name in ("null", "???"):
+    if name == "???":
         return
     assert plain(compose("predict", [quote_path(f"input={name}"), "output=x"]))["input"] == name
 

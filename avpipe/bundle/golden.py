@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from avpipe.bundle.errors import BundleError
@@ -24,7 +24,8 @@ def write_golden(folder: Path, preprocessor: Preprocessor, network: nn.Module) -
     inputs = _draw_inputs(preprocessor)
     outcome = _run(preprocessor, network, inputs, torch.device("cpu"))
     # Copies: where the features are the sound itself, they share its memory.
-    save_file({name: tensor.contiguous().clone() for name, tensor in {**inputs, **outcome}.items()}, folder / GOLDEN)
+    tensors = {name: tensor.contiguous().clone() for name, tensor in {**inputs, **outcome}.items()}
+    (folder / GOLDEN).write_bytes(save(tensors))
 
 
 def prove(folder: Path, preprocessor: Preprocessor, network: nn.Module, device: torch.device) -> None:

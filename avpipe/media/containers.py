@@ -7,6 +7,8 @@ The timeline of a file:
   no origin (MPEG-TS and -PS, Ogg) count from their first timestamp.
 """
 
+from __future__ import annotations  # PyAV's classes are generic only for the type checker
+
 import os
 import re
 import stat
@@ -14,11 +16,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer
+from av.packet import Packet
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
@@ -92,6 +95,15 @@ def open_container(path: Path) -> InputContainer:
         # The prefix keeps names such as "http:x.wav" from being taken for protocols, the list keeps playlists from
         # opening other things than files.
         return av.open(f"file:{name}", "r", options={"protocol_whitelist": "file"}, metadata_errors="replace")
+
+
+def refuse_encrypted(path: Path, packet: Packet[Any]) -> None:
+    """
+    Raises:
+        UnreadableMedia: the packet needs a key. Without it FFmpeg decodes noise.
+    """
+    if packet.has_sidedata("encryption_info"):
+        raise UnreadableMedia(path, f"its {packet.stream.type} is encrypted", "give a copy without protection")
 
 
 def is_cover_art(stream: VideoStream) -> bool:

@@ -44,15 +44,19 @@ def float_samples(frame: AudioFrame) -> Waveform:
     return scaled
 
 
-def finite_samples(waveform: Waveform) -> tuple[Waveform, list[tuple[int, int]]]:
-    """The waveform with silence for whatever is not a number, and the [start, end) of each such stretch.
+LARGEST_SAMPLE = 1e10
+"""Floats of whole numbers of 32 bits, which full scale 1 was never applied to, are still sound."""
 
-    Only float files can hold such samples. One of them would make every feature of its window NaN.
+
+def finite_samples(waveform: Waveform) -> tuple[Waveform, list[tuple[int, int]]]:
+    """The waveform with silence for whatever is no sample, and the [start, end) of each such stretch.
+
+    Only float files can hold NaN, infinities and numbers whose square is infinite. One of them would make every feature
+    of its window NaN.
     """
-    with np.errstate(over="ignore", invalid="ignore"):
-        if np.isfinite(waveform.sum()):
-            return waveform, []
-    bad = ~np.isfinite(waveform)
+    if not waveform.size or (waveform.min() >= -LARGEST_SAMPLE and waveform.max() <= LARGEST_SAMPLE):
+        return waveform, []
+    bad = ~(np.abs(waveform) <= LARGEST_SAMPLE)
     flags = np.concatenate([[False], bad.any(axis=0), [False]]).astype(np.int8)
     edges = np.flatnonzero(np.diff(flags))
     return np.where(bad, np.float32(0), waveform), list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))

@@ -99,7 +99,7 @@ class LosslessSoundReader:
     def _promised_samples(self) -> int:
         """Samples that the header promises. Of a wav libsndfile tells only those that are there."""
         there = int(self._file.frames)
-        if self._file.format in ("WAV", "WAVEX") and self._file.subtype in FIXED_SIZE_SUBTYPES:
+        if self._file.format in ("WAV", "WAVEX", "RF64") and self._file.subtype in FIXED_SIZE_SUBTYPES:
             return max(there, wav_header_samples(self._path))
         return there
 
@@ -228,6 +228,7 @@ class AvSoundReader:
         """The frames of each packet that decodes; one that does not leaves a hole in the timestamps."""
         try:
             for packet in self._container.demux(self._stream):
+                containers.refuse_encrypted(self._path, packet)
                 try:
                     batch = packet.decode()
                 except av.FFmpegError:

@@ -6,6 +6,8 @@ OGG_PAGE_HEADER_BYTES = 27
 OGG_LARGEST_PAGE_BYTES = OGG_PAGE_HEADER_BYTES + 255 + 255 * 255
 RIFF_PLACEHOLDER_BYTES = 0x7FFF_0000
 """Sizes from here on are what programs write that do not know the size yet."""
+RF64_SIZE_ELSEWHERE = 0xFFFF_FFFF
+"""Of an RF64's samples: the true one stands in 64 bits in the chunk before."""
 
 
 def is_cut_short(path: Path) -> bool:
@@ -26,11 +28,15 @@ def wav_header_samples(path: Path) -> int:
     """How many samples per channel a wav's header says it holds; 0 where it does not say."""
     with path.open("rb") as file:
         file.seek(12)
-        sample_bytes = 0
+        sample_bytes = long_size = 0
         while len(head := file.read(8)) == 8:
             size = int.from_bytes(head[4:], "little")
             if head[:4] == b"data":
-                return size // sample_bytes if sample_bytes and size < RIFF_PLACEHOLDER_BYTES else 0
+                known = long_size if size == RF64_SIZE_ELSEWHERE else size if size < RIFF_PLACEHOLDER_BYTES else 0
+                return known // sample_bytes if sample_bytes else 0
+            if head[:4] == b"ds64":
+                long_size = int.from_bytes(file.read(16)[8:], "little")
+                size -= 16
             if head[:4] == b"fmt ":
                 sample_bytes = int.from_bytes(file.read(14)[12:14], "little")
                 size -= 14

@@ -2,14 +2,15 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from avpipe.inference import denoise
-from avpipe.media import read_clip, write_audio
+from avpipe.media import read_clip, write_audio, write_video
 from tests.cli.test_commands import avpipe, one_line
 from tests.gate import Gate, words
-from tests.synthetic import write_text_named_wav
-from tests.tiny import save_tiny_bundle
+from tests.synthetic import noise, write_text_named_wav
+from tests.tiny import save_denoiser_bundle, save_tiny_bundle
 
 KEYS = {
     "path", "status", "reason", "output", "action", "duration_sec", "snr_before_db", "snr_after_db",
@@ -82,6 +83,31 @@ def test_strength_0_copies_bit_for_bit(gate, recordings, elsewhere):
     assert not (elsewhere / "copy" / "report.html").exists()
 
 
+CLICK_EVERY = 20_011
+"""Samples: no multiple of any codec's frame, nor of the filter's hop."""
+
+
+@pytest.mark.parametrize("name", ["x.wav", "x.flac", "x.mp3", "x.m4a", "x.ogg", "x.opus", "x.mka", "x.mp4", "x.mkv"])
+def test_a_click_comes_back_at_the_same_sample(elsewhere, name):
+    bundle, rate = save_denoiser_bundle(elsewhere / "filter"), 48_000
+    clicks = 0.01 * noise(4.0, rate_hz=rate)
+    clicks[:, CLICK_EVERY::CLICK_EVERY] = 0.9
+    if name in ("x.mp4", "x.mkv"):
+        write_video(elsewhere / name, np.zeros((100, 32, 32, 3), np.uint8), waveform=clicks, sample_rate=rate)
+    else:
+        write_audio(elsewhere / name, clicks, rate)
+    settings = f"bundle={bundle}", "strength=0.5", "clean_above_db=null"
+    status, said, told = avpipe("denoise", name, f"clean/{name}", *settings)
+    assert (status, told, "cleaned" in said) == (0, "", True)
+    before, after = (read_clip(path).waveform[0] for path in (elsewhere / name, elsewhere / "clean" / name))
+    is_aac = name in ("x.m4a", "x.mp4")
+    assert 0 <= len(after) - len(before) < (1024 if is_aac else 1)
+    for place in range(CLICK_EVERY, len(before), CLICK_EVERY):
+        one, other = before[place - 500 : place + 500], after[place - 500 : place + 500]
+        assert np.correlate(other, one, "full").argmax() == len(one) - 1
+        assert is_aac or np.abs(one).argmax() == np.abs(other).argmax() == 500  # AAC itself blurs clicks
+
+
 def test_strength_0_needs_no_bundle(recordings, elsewhere):
     assert avpipe("denoise", recordings, "copy", "strength=0.0", "bundle=nonsense")[0] == 0
 
@@ -118,7 +144,7 @@ def test_another_form_is_another_answer(gate, recordings, elsewhere):
         (["{recordings}", "{recordings}/clean"], ["output=", "lies in the input"]),
         (["{recordings}/a/x.wav", "{recordings}/a/x.wav"], ["output=", "is a file of the input"]),
         (["{recordings}/a/x.wav", "{recordings}/a"], ["output=", "is a file of the input"]),
-        (["{recordings}", "{recordings}/a/x.wav"], ["is a file", "name a folder"]),
+        (["{recordings}", "{recordings}/a/x.wav"], ["is no folder", "name one"]),
         (["/no/such/file", "out"], ["/no/such/file"]),
         (["{recordings}"], ["output"]),
         (["{recordings}", "out", "strength=2"], ["strength=2", "between 0 and 1"]),
@@ -127,6 +153,8 @@ def test_another_form_is_another_answer(gate, recordings, elsewhere):
         (["{recordings}", "out", "clean_above_db=high"], ["clean_above_db=high"]),
         (["{recordings}", "out", "keep_level=maybe"], ["keep_level=maybe", "true or false"]),
         (["{recordings}", "out", "workers=-1"], ["workers=-1"]),
+        (["{recordings}", "out", "audio_codec=mp4"], ["audio_codec=mp4", "opus|vorbis"]),
+        (["", "out"], ["names nothing"]),
         (["{recordings}", "out", "bundle=nonsense"], ["bundle=nonsense", "digits"]),
         (["{recordings}", "out", "bundle={bundle}"], ["filter"]),
         (["{recordings}", "out", "device=tpu"], ["device=tpu", "cuda"]),

@@ -67,18 +67,18 @@ def test_a_run_killed_at_random_moments_ends_as_one_that_never_was(recordings, t
     assert whole.returncode == 1, whole.stderr.decode()
     whole_sec = time.monotonic() - began
     draw, kills = random.Random(20261122), 0
-    for _ in range(5):
+    for _ in range(6):
         process = subprocess.Popen(
             command(recordings, tmp_path / "killed", f"workers={workers}"), stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )  # fmt: skip
         try:
-            process.wait(draw.uniform(0.2, 0.9) * whole_sec)
+            process.wait(draw.uniform(0.1, 0.6) * whole_sec)
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
             process.wait()
             kills += 1
-    assert kills >= 2
+    assert kills
     done = subprocess.run(command(recordings, tmp_path / "killed", f"workers={workers}"), capture_output=True)
     assert done.returncode == 1, done.stderr.decode()
     assert contents(tmp_path / "killed") == contents(tmp_path / "whole")

@@ -95,6 +95,21 @@ def test_noise_alone_has_no_speech():
     assert told.removed_db == pytest.approx(-20.9, abs=0.2)
 
 
+def test_what_was_taken_almost_whole_is_no_speech():
+    speech, _ = parts(0.0)
+    told = measured(speech, 0.1 * speech)
+    assert (told.has_speech, told.snr_before_db) == (False, None)
+    turned = np.where(np.abs(speech) > 0.27, -speech, 0.1 * speech)
+    assert not measured(speech, turned).has_speech
+
+
+def test_less_than_a_frame_is_measured():
+    speech, _ = parts(0.0)
+    told = measured(speech[:, :300], 0.1 * speech[:, :300])
+    assert told.sound_sec > 0
+    assert told.removed_db is not None
+
+
 def test_clipping_is_noticed():
     speech, _ = parts(0.0)
     assert measured(speech, speech).clipped_share == 0.0

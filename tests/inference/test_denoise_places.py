@@ -62,6 +62,12 @@ def test_sources_are_never_overwritten_nor_outputs_read(recordings, tmp_path, gi
         find_jobs(tmp_path / given, tmp_path / output)
 
 
+def test_a_folder_cannot_be_made_of_a_link_to_nothing(recordings, tmp_path):
+    (tmp_path / "link").symlink_to("nowhere")
+    with pytest.raises(ArgumentError, match="is no folder"):
+        find_jobs(recordings, tmp_path / "link")
+
+
 def test_a_name_that_is_no_text_keeps_its_bytes(tmp_path):
     (tmp_path / "in").mkdir()
     os.close(os.open(os.fsencode(tmp_path) + b"/in/\xff.wav", os.O_CREAT))
@@ -80,5 +86,8 @@ def test_parts_are_hidden_short_and_swept_when_their_process_is_gone(tmp_path):
     foreign = tmp_path / ".hidden.wav"
     for path in (part, gone, page, alive, foreign):
         path.touch()
+    sweep([tmp_path, tmp_path / "absent"], own=False)
+    assert part.exists()
+    assert not gone.exists()
     sweep([tmp_path, tmp_path / "absent"])
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([alive.name, foreign.name])

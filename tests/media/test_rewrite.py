@@ -351,6 +351,50 @@ def test_what_is_no_number_becomes_silence(tmp_path: Path) -> None:
     np.testing.assert_array_equal(sound_of(destination), np.nan_to_num(waveform))
 
 
+def test_numbers_too_large_to_square_become_silence_and_loud_sound_stays(tmp_path: Path) -> None:
+    waveform = 32_768 * noise(1.0)
+    waveform[0, 100:110] = 1e30
+    soundfile.write(tmp_path / "a.wav", waveform.T, 16_000, "FLOAT")
+    destination, result = rewritten(tmp_path / "a.wav")
+    assert result.coverage.lost_sec == pytest.approx(10 / 16_000)
+    np.testing.assert_array_equal(sound_of(destination), np.where(waveform > 1e29, 0, waveform))
+
+
+def test_a_cut_rf64_is_told(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", noise(8.0).T, 16_000, "PCM_24", format="RF64")
+    truncate(tmp_path / "a.wav", 0.5)
+    assert rewritten(tmp_path / "a.wav")[1].coverage.truncated
+
+
+def test_amr_stays_in_place(tmp_path: Path) -> None:
+    time_sec = np.arange(16_000) / 8000
+    pitch = 2 * np.pi * (120 * time_sec + 20 * time_sec**2)  # gliding: it is a coder of voices
+    voice = sum(np.sin(harmonic * pitch) / harmonic for harmonic in range(1, 12))
+    write_audio(tmp_path / "a.amr", 0.1 * np.atleast_2d(voice), 8000, codec="libopencore_amrnb", bit_rate=12_200)
+    destination, _ = rewritten(tmp_path / "a.amr")
+    assert abs(lag_of(sound_of(destination), sound_of(tmp_path / "a.amr"))) <= 1
+
+
+def test_wavpack_keeps_its_bits(tmp_path: Path) -> None:
+    write_tagged(tmp_path / "a.wv", "wavpack", sample_format="s16p")
+    destination, result = rewritten(tmp_path / "a.wv")
+    assert result.sounds[0].bit_depth == 16
+    np.testing.assert_array_equal(sound_of(destination), sound_of(tmp_path / "a.wv"))
+
+
+def test_what_needs_a_key_is_refused(tmp_path: Path) -> None:
+    key = {"encryption_scheme": "cenc-aes-ctr", "encryption_key": "00" * 16, "encryption_kid": "11" * 16}
+    write_tagged(tmp_path / "plain.m4a", "aac")
+    with av.open(tmp_path / "plain.m4a") as plain, av.open(tmp_path / "a.mp4", "w", options=key) as locked:
+        stream = locked.add_stream_from_template(plain.streams.audio[0])
+        for packet in plain.demux(plain.streams.audio[0]):
+            if packet.dts is not None:
+                packet.stream = stream
+                locked.mux(packet)
+    with pytest.raises(UnreadableMedia, match="is encrypted"):
+        rewritten(tmp_path / "a.mp4")
+
+
 def test_another_codec_only_where_the_own_cannot_be_written(tmp_path: Path) -> None:
     write_tagged(tmp_path / "a.mka", "flac")
     with pytest.raises(UnwritableMedia, match=r"its sound \(flac, 48000 Hz, stereo\).*audio_codec=opus\|vorbis"):

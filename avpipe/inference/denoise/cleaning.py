@@ -191,7 +191,9 @@ class Cleaner:
             )
             for form in rewritten.sounds
         )
-        warnings = [*rewritten.untouched, *rewritten.left_out] if action == "cleaned" else list(rewritten.untouched)
+        warnings = [f"{name} could not be decoded and is as it was" for name in rewritten.untouched]
+        if action == "cleaned":
+            warnings += [f"{name} is left out: this format cannot hold it" for name in rewritten.left_out]
         for sound in sounds:
             where = f"stream {sound.form.index}: " if len(sounds) > 1 else ""
             warnings += [where + line for line in _doubts(sound.measurement, action)]

@@ -38,6 +38,11 @@ MIN_SPEECH_SEC = 0.2
 MIN_SPEECH_SHARE = 0.03
 """With less speech than this, or than this share of the sound, there is no measure of what is to be kept."""
 
+LEAST_RATIO_DB = -8.0
+"""What lies further below what was taken for noise is no speech to go by, but some of a bird's cry or a violin's tone.
+
+Mixtures at -5 dB are found at -6."""
+
 MIN_PAUSE_SHARE = 0.03
 """With fewer pauses than this among the frames, the quietest frames stand for them."""
 
@@ -83,7 +88,7 @@ class Measurement:
     @property
     def has_speech(self) -> bool:
         """Whether there is enough of it to measure."""
-        return self.speech_sec >= max(MIN_SPEECH_SEC, MIN_SPEECH_SHARE * self.sound_sec)
+        return self.speech_before_db is not None
 
     @property
     def snr_before_db(self) -> float | None:
@@ -185,22 +190,26 @@ class Meter:
         self._speech_frames += int((sounding & (left_power >= KEPT_SHARE * before_power)).sum())
 
     def finish(self) -> Measurement:
-        """What was measured of all that was taken; a last part of a frame does not count."""
+        """What was measured of all that was taken; a last part of a frame does not count, unless there is no other."""
+        if 0 < self._samples < self._frame:
+            rest = (0, 0), (0, self._frame - self._samples)
+            self._enter(np.pad(self._before, rest), np.pad(self._after, rest))
         frame_sec = self._frame / self._sample_rate
         duration_sec, sound_sec = self._samples / self._sample_rate, self._sound_frames * frame_sec
         clipped_share = self._clipped / max(1, self._samples * self._channels)
         told = Measurement(duration_sec, sound_sec, self._speech_frames * frame_sec, clipped_share=clipped_share)
-        total = float(self._sums.count.sum())
         if not self._sound_frames:
             return told
-        removed_db = _db(float(self._sums.removed.sum()) / total)
-        if not told.has_speech:
-            return replace(told, removed_db=removed_db)
+        told = replace(told, removed_db=_db(float(self._sums.removed.sum() / self._sums.count.sum())))
+        if told.speech_sec < max(MIN_SPEECH_SEC, MIN_SPEECH_SHARE * sound_sec):
+            return told
         border = self._border()
         pauses = self._pauses(border)
-        change_db = self._level_change_db(border, pauses)
         speech_db = _db(self._mean("common", slice(border, None)))
         noise_db = self._noise_db(speech_db, pauses)
+        if speech_db - noise_db < LEAST_RATIO_DB:
+            return told
+        change_db = self._level_change_db(border, pauses)
         taken_db = self._taken_db(pauses)
         return replace(
             told,
@@ -208,7 +217,6 @@ class Meter:
             speech_after_db=speech_db + change_db,
             noise_before_db=noise_db,
             noise_after_db=noise_db - taken_db,
-            removed_db=removed_db,
         )
 
     def _mean(self, name: str, levels: slice) -> float:

@@ -31,8 +31,8 @@ def find_jobs(given: Path, output: Path) -> list[Job]:
         target = output / given.name if output.is_dir() else output
         jobs = [Job(found[0].name, given, target)]
     else:
-        if output.exists() and not output.is_dir():
-            raise ArgumentError(f"output={output}", "is a file", "name a folder")
+        if os.path.lexists(output) and not output.is_dir():
+            raise ArgumentError(f"output={output}", "is no folder", "name one")
         if given.is_dir() and output.resolve().is_relative_to(given.resolve()):
             where = "is the input" if output.resolve() == given.resolve() else "lies in the input and would be read too"
             raise ArgumentError(f"output={output}", where, "name another folder: sources are never overwritten")
@@ -82,10 +82,16 @@ def part_of(target: Path) -> Path:
     return target.with_name(f".{os.getpid()}.{digest}.part{target.suffix}")
 
 
-def sweep(folders: Iterable[Path]) -> None:
-    """Remove the parts that processes left behind which are no more."""
+def sweep(folders: Iterable[Path], own: bool = True) -> None:
+    """Remove the parts that processes left behind which are no more.
+
+    Args:
+        folders: to look through, not what is below them.
+        own: whether parts with the number of this process go too: an earlier one with that number left them.
+    """
     for part in _parts(folders):
-        if not _lives(int(part.name.split(".")[1])):
+        process = int(part.name.split(".")[1])
+        if own if process == os.getpid() else not _lives(process):
             part.unlink(missing_ok=True)
 
 
@@ -96,8 +102,6 @@ def _parts(folders: Iterable[Path]) -> Iterator[Path]:
 
 
 def _lives(process: int) -> bool:
-    if process == os.getpid():
-        return False  # of an earlier process with this number
     try:
         os.kill(process, 0)
     except ProcessLookupError:

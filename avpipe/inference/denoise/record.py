@@ -8,7 +8,7 @@ from typing import Any
 from avpipe.errors import ArgumentError, printable
 from avpipe.inference.denoise.measure import Measurement
 from avpipe.media import Coverage
-from avpipe.media.rewrite import RewrittenSound
+from avpipe.media.rewrite import CHOICES, RewrittenSound, has_encoder
 
 MAX_LEVEL_CHANGE_DB = 0.5
 """With ``keep_level``, speech that became louder or softer by more is brought back by one gain for the whole stream."""
@@ -35,6 +35,8 @@ class DenoiseSettings:
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool | str) or not value >= 0):
                 raise ArgumentError(f"{name}={value}", "not a number from 0", "give decibels, or null for none")
+        if self.audio_codec is not None and not has_encoder(str(self.audio_codec)):
+            raise ArgumentError(f"audio_codec={self.audio_codec}", "cannot be written", f"choose {'|'.join(CHOICES)}")
 
     @property
     def least_gain(self) -> float:

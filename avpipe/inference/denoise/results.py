@@ -58,7 +58,8 @@ def print_totals(totals: Mapping[str, Any], records: Iterable[Record], num_kept:
     actions = ", ".join(f"{count} {action}" for action, count in totals["actions"].items())
     kept = f" ({num_kept} done before)" if num_kept else ""
     warned = f"; {totals['num_warned']} with warnings" if totals["num_warned"] else ""
-    console.print(f"{totals['num_files']} files: {actions}{kept}{warned}", highlight=False)
+    files = "1 file" if totals["num_files"] == 1 else f"{totals['num_files']} files"
+    console.print(f"{files}: {actions}{kept}{warned}", highlight=False)
     console.print(f"cleaned: {output}", soft_wrap=True, highlight=False)
 
 
@@ -79,7 +80,7 @@ def _told(stream: Record) -> str:
     line = f"stream {stream['index']}, {form}, {stream['samples'] / stream['sample_rate']:.2f} s"
     if stream["snr_before_db"] is not None:
         line += f": SNR {stream['snr_before_db']:.1f} dB, now {stream['snr_after_db']:.1f} dB"
-        line += f"; speech {stream['level_change_db']:+.1f} dB"
+        line += f"; speech {round(stream['level_change_db'], 1) + 0.0:+.1f} dB"
     return line
 
 

@@ -13,7 +13,7 @@ from avpipe.errors import RunStopped, printable
 from avpipe.files import sha256_of, written_whole
 from avpipe.inference.denoise.cleaning import FULL, Cleaner, Tell
 from avpipe.inference.denoise.journal import OutputJournal
-from avpipe.inference.denoise.places import part_of
+from avpipe.inference.denoise.places import part_of, sweep
 from avpipe.inference.denoise.record import CleanedFile, Job, failed
 from avpipe.inference.workers import Send, worked
 from avpipe.progress import SoundProgress
@@ -99,7 +99,7 @@ def clean_files(
                 enter(refused, job, task.part)
 
     try:
-        # Closed before parts are removed: its processes write them.
+        # Closed before what is unfinished is removed: its processes write that, and files besides.
         with closing(_messages(admitted(), cleaner, workers, progress)) as messages:
             for task, message in messages:
                 if isinstance(message, RunStopped):
@@ -112,6 +112,7 @@ def clean_files(
     finally:
         for part in unfinished:
             part.unlink(missing_ok=True)
+        sweep({part.parent for part in unfinished}, own=False)
     return statuses
 
 

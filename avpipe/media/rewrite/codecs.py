@@ -58,6 +58,10 @@ LOSSLESS_BITS = {"u8": 8, "s16": 16, "s32": 24}
 """Depth of a lossless codec's sound by its packed sample format; of 32 bits float32 would keep no more than 24."""
 
 
+LOSSLESS_AS_ENCODED = ("wavpack",)
+"""Codecs that can lose, but not as FFmpeg writes them."""
+
+
 @dataclass(frozen=True, slots=True)
 class EncoderForm:
     """An encoder and its settings."""
@@ -111,7 +115,7 @@ def encoder_form(source: Path, sound: SoundToEncode, format: str, audio_codec: s
         ArgumentError: the other is no encoder, or not for this format.
     """
     form_of = partial(_admitted_form, sound=sound, format=format)
-    if audio_codec is not None and not _has_encoder(audio_codec):
+    if audio_codec is not None and not has_encoder(audio_codec):
         raise ArgumentError("audio_codec", f"{audio_codec!r} is no codec that can be written", _choices(form_of))
     usual = SOUND_ONLY_FORMATS.get(format, "")
     # A wav can hold mp3; but who turns an mp3 into a wav wants samples.
@@ -131,7 +135,8 @@ def encoder_form(source: Path, sound: SoundToEncode, format: str, audio_codec: s
     return form
 
 
-def _has_encoder(codec: str) -> bool:
+def has_encoder(codec: str) -> bool:
+    """Whether this FFmpeg writes sound by this name."""
     try:
         return Codec(codec, "w").type == "audio"
     except UnknownCodecError:
@@ -139,7 +144,9 @@ def _has_encoder(codec: str) -> bool:
 
 
 def _in_words(sound: SoundToEncode) -> str:
-    return f"{sound.codec}, {sound.sample_rate} Hz, {sound.layout}"
+    unnamed = sound.layout.endswith("channels")
+    layout = LAYOUTS.get(sound.channels, sound.layout) if unnamed else sound.layout
+    return f"{sound.codec}, {sound.sample_rate} Hz, {layout}"
 
 
 def _choices(form_of: Callable[[str], EncoderForm | None]) -> str:
@@ -170,7 +177,7 @@ def _form(encoder: Codec, sound: SoundToEncode) -> EncoderForm:
     codec, rates = encoder.canonical_name, encoder.audio_rates or [sound.sample_rate]
     # Rather too many samples than too few.
     rate = min((rate for rate in rates if rate >= sound.sample_rate), default=max(rates))
-    lossless = encoder.lossless and not encoder.lossy
+    lossless = encoder.lossless and (not encoder.lossy or codec in LOSSLESS_AS_ENCODED)
     formats = {one.packed.name: one.name for one in encoder.audio_formats or []}
     preferred = (sound.sample_format, "s32", "s16", "flt") if lossless else ("flt", "dbl", "s16", "s32")
     packed = next((name for name in preferred if name in formats), next(iter(formats), "flt"))

@@ -119,8 +119,14 @@ class LiveEncoder:
         yield from packets
 
 
+TRUE_DELAYS = {"libopencore_amrnb": 40}
+"""Samples by encoder of which FFmpeg has it wrong: AMR looks 5 ms ahead."""
+
+
 def encoder_delay(form: EncoderForm) -> int:
     """How many samples an encoder puts before the first that it is given."""
+    if form.encoder in TRUE_DELAYS:
+        return TRUE_DELAYS[form.encoder]
     context = CodecContext.create(form.encoder, "w")
     assert isinstance(context, AudioCodecContext)
     context.sample_rate, context.layout, context.format = form.sample_rate, form.layout, form.sample_format

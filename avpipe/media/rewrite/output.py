@@ -47,7 +47,9 @@ def unwritable(path: Path, error: Exception, what: str = "") -> UnwritableMedia:
     subject = f"{what} " if what else ""
     hidden = isinstance(error, soundfile.SoundFileError)  # libsndfile says no more than "System error"
     full = hidden or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-    remedy = "make room, or choose another folder" if full else "choose another format or folder"
+    denied = isinstance(error, PermissionError)
+    remedy = "make room" if full else "give rights to it" if denied else "choose another format"
+    remedy += ", or choose another folder"
     return UnwritableMedia(path, f"{subject}cannot be written ({reason})", remedy)
 
 

@@ -114,6 +114,7 @@ def written_sound(
     """A file opened by soundfile to be written; errors in opening and closing it name ``named``."""
     level = None if quality is None else 1.0 - quality
     with write_errors(named):
+        path.open("wb").close()  # which says why where it fails; libsndfile does not
         file = soundfile.SoundFile(path, "w", rate, channels, subtype, format=format, compression_level=level)
     try:
         yield file

@@ -172,6 +172,7 @@ class Rewriting:
         timed = [self._container.streams[index] for index in self._copies]
         due_sec = float("-inf")
         for packet in copied_packets(self._container, [one for one in timed if one.type != "attachment"]):
+            containers.refuse_encrypted(self._source, packet)
             if self._output.format in MOV_FORMATS and is_empty_caption(packet):
                 continue  # the writer fills the time between captions itself
             due_sec = time_of(packet, due_sec)
