@@ -20,7 +20,7 @@ from avpipe.augment.noisy_speech import Overload, Pause, SpeechInNoise
 from avpipe.augment.room import RecordedRoom, RoomResponse
 from avpipe.augment.sound import Gain, RandomPlacement, TimeShift
 from avpipe.augment.spectrogram import Equaliser, SpecAugment, Tempo, VocalTractWarp
-from avpipe.augment.speed import Speed
+from avpipe.augment.speed import PitchShift, Speed
 
 __all__ = [
     "Augmentation",
@@ -40,6 +40,7 @@ __all__ = [
     "Noise",
     "Overload",
     "Pause",
+    "PitchShift",
     "RandomCrop",
     "RandomErasing",
     "RandomPlacement",

@@ -35,6 +35,7 @@ SOUND = {
     "RecordedRoom": ("recordings", 0.7),
     "Colouration": (6.0, 0.7),
     "Pause": (0.5, 0.7),
+    "PitchShift": (0.8, 1.9, 0.7, 1.1, 0.7),
     "Overload": (1.0, 6.0, 0.7),
     "SpeechInNoise": (None, "recordings", "recordings"),
 }

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from avpipe.augment import Speed
+from avpipe.augment import PitchShift, Speed
 from tests.clips import clip_of, generator_of, peak_hz, power_db
 from tests.synthetic import RATE_HZ, tone
 
@@ -79,3 +79,19 @@ def test_factors_cover_the_range_for_that_part_of_the_clips():
 def test_a_range_upside_down_is_refused():
     with pytest.raises(ValueError, match="low"):
         Speed(1.1, 0.9)
+
+
+@pytest.mark.parametrize("factor", [0.8, 1.5, 1.9])
+@pytest.mark.parametrize("tempo", [0.7, 1.0])
+def test_pitch_and_tempo_change_apart(factor, tempo):
+    clip = clip_of(tone(1.0, 500.0))
+    changed = PitchShift(factor, factor, tempo, tempo, 1.0)(clip, generator_of(0)).waveform
+    assert changed.shape[1] == pytest.approx(clip.waveform.shape[1] / tempo, rel=0.01)
+    assert peak_hz(changed) == pytest.approx(500.0 * factor, rel=0.01)
+    assert changed[:, 2000:-2000].std() == pytest.approx(clip.waveform.std(), rel=0.15)
+
+
+def test_a_pitch_that_cannot_be_is_refused():
+    for arguments in ((0.0, 1.0, 1.0, 1.0), (1.2, 1.0, 1.0, 1.0), (1.0, 1.0, 1.1, 1.0), (1.0, 1.0, 0.0, 1.0)):
+        with pytest.raises(ValueError, match="must lie above 0"):
+            PitchShift(*arguments, 1.0)
