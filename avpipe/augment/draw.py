@@ -26,3 +26,14 @@ def child_generator(generator: np.random.Generator) -> np.random.Generator:
 def log_uniform(low: float, high: float, generator: np.random.Generator) -> float:
     """A positive number, drawn evenly in its logarithm: as often in one octave as in the next."""
     return math.exp(generator.uniform(math.log(low), math.log(high)))
+
+
+def check_range(**bounds: float) -> None:
+    """Refuse two named bounds, the lower first, between which no positive number can be drawn.
+
+    Raises:
+        ValueError: naming both.
+    """
+    (low_name, low), (high_name, high) = bounds.items()
+    if not 0.0 < low <= high:
+        raise ValueError(f"{low_name}={low} must lie above 0 and at or below {high_name}={high}")

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from avpipe.augment.draw import log_uniform
+from avpipe.augment.draw import check_range, log_uniform
 from avpipe.features import Features
 from avpipe.media import Clip
 
@@ -125,8 +125,7 @@ class TemporalJitter:
     """
 
     def __init__(self, low: float, high: float, jitter: float = 0.0) -> None:
-        if not 0.0 < low <= high:
-            raise ValueError(f"low={low} must lie above 0 and at or below high={high}")
+        check_range(low=low, high=high)
         self.low = low
         self.high = high
         self.jitter = jitter

@@ -9,7 +9,7 @@ import numpy as np
 
 from avpipe.augment.draw import child_generator
 from avpipe.augment.fourier import energy
-from avpipe.augment.noise import SILENCE_POWER, stretch
+from avpipe.augment.noise import SILENCE_POWER, mixed, stretch
 from avpipe.augment.synthetic_noise import NOISE_MAKERS, equalised
 from avpipe.corpora import Example, mixture_sources
 from avpipe.media import Clip, MediaError, read_clip
@@ -73,19 +73,16 @@ class SpeechInNoise:
             waveform[:] = 0.0
             waveform[0] = self._noise(waveform.shape[1], clip.sample_rate, child) * np.float32(_ALONE_LEVEL)
         else:
-            waveform[0] += self._beside(waveform[0], ratio_db, clip.sample_rate, child)
+            waveform[:1] = mixed(waveform[:1], self._noises(waveform.shape[1], clip.sample_rate, child), ratio_db)
         return replace(clip, waveform=waveform)
 
-    def _beside(self, speech: np.ndarray, ratio_db: float, sample_rate: int, draw: np.random.Generator) -> np.ndarray:
-        """One noise, or a second one some decibels below it, at the ratio asked for."""
-        noise = self._noise(len(speech), sample_rate, draw)
+    def _noises(self, samples: int, sample_rate: int, draw: np.random.Generator) -> np.ndarray:
+        """One noise, or a second one some decibels below it."""
+        noise = self._noise(samples, sample_rate, draw)
         if draw.random() < 0.3:
-            second = self._noise(len(speech), sample_rate, draw) * np.float32(10.0 ** (-draw.uniform(0.0, 15.0) / 20.0))
+            second = self._noise(samples, sample_rate, draw) * np.float32(10.0 ** (-draw.uniform(0.0, 15.0) / 20.0))
             noise = noise + second
-        powers = energy(speech) / speech.size, energy(noise) / noise.size
-        if min(powers) < SILENCE_POWER:
-            return np.zeros_like(speech)
-        return noise * np.float32(np.sqrt(powers[0] / powers[1]) * 10.0 ** (-ratio_db / 20.0))
+        return noise
 
     def _noise(self, samples: int, sample_rate: int, draw: np.random.Generator) -> np.ndarray:
         """A noise of unit power; silent where its recording cannot be read."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from avpipe.augment.draw import child_generator
+from avpipe.augment.draw import check_range, child_generator
 from avpipe.augment.folder import RecordingFolder
 from avpipe.augment.fourier import convolved, energy
 from avpipe.media import Clip
@@ -41,8 +41,7 @@ class RoomResponse:
     """
 
     def __init__(self, low_sec: float, high_sec: float, low_db: float, high_db: float, probability: float) -> None:
-        if not 0.0 < low_sec <= high_sec:
-            raise ValueError(f"low_sec={low_sec} must lie above 0 and at or below high_sec={high_sec}")
+        check_range(low_sec=low_sec, high_sec=high_sec)
         self.low_sec = low_sec
         self.high_sec = high_sec
         self.low_db = low_db

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import torch
 
+from avpipe.augment.draw import check_range
 from avpipe.features import Features
 
 
@@ -94,8 +95,7 @@ class Tempo:
     """
 
     def __init__(self, low: float, high: float, probability: float = 1.0) -> None:
-        if not 0.0 < low <= high:
-            raise ValueError(f"low={low} must lie above 0 and at or below high={high}")
+        check_range(low=low, high=high)
         self.low = low
         self.high = high
         self.probability = probability
@@ -143,8 +143,7 @@ class VocalTractWarp:
         f_min: float = 0.0,
         f_max: float | None = None,
     ) -> None:
-        if not 0.0 < low <= high:
-            raise ValueError(f"low={low} must lie above 0 and at or below high={high}")
+        check_range(low=low, high=high)
         if not 0.0 < boundary < 1.0:
             raise ValueError(f"boundary={boundary} must lie between 0 and 1")
         self.half_rate_hz = sample_rate / 2

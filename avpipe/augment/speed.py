@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from avpipe.augment.draw import log_uniform
+from avpipe.augment.draw import check_range, log_uniform
 from avpipe.augment.fourier import FAST_LENGTHS, energy, fast_length
 from avpipe.media import Clip
 
@@ -36,8 +36,7 @@ class Speed:
     """
 
     def __init__(self, low: float, high: float, probability: float = 1.0) -> None:
-        if not 0.0 < low <= high:
-            raise ValueError(f"low={low} must lie above 0 and at or below high={high}")
+        check_range(low=low, high=high)
         self.low = low
         self.high = high
         self.probability = probability
@@ -70,10 +69,8 @@ class PitchShift:
     _WINDOW_SAMPLES = 1024
 
     def __init__(self, low: float, high: float, low_tempo: float, high_tempo: float, probability: float) -> None:
-        if not 0.0 < low <= high:
-            raise ValueError(f"low={low} must lie above 0 and at or below high={high}")
-        if not 0.0 < low_tempo <= high_tempo:
-            raise ValueError(f"low_tempo={low_tempo} must lie above 0 and at or below high_tempo={high_tempo}")
+        check_range(low=low, high=high)
+        check_range(low_tempo=low_tempo, high_tempo=high_tempo)
         self.low = low
         self.high = high
         self.low_tempo = low_tempo
