@@ -84,7 +84,9 @@ def clean_recordings() -> None:
         table.add_column(header)
     for line in (ROOT / clean / "denoise.jsonl").read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
-        table.add_row(escape(row["path"]), f"{row['snr_before_db']:.0f} dB", f"{row['snr_after_db']:.0f} dB")
+        levels = (row["snr_before_db"], row["snr_after_db"])
+        told = ["too little speech" if level is None else f"{level:.0f} dB" for level in levels]
+        table.add_row(escape(row["path"]), *told)
     console.print(table)
     console.print(f"Look and listen: {clean}/report.html", soft_wrap=True)
 

@@ -6,18 +6,18 @@ Every file comes back under its own name and in its own format, aligned in time 
 sounds is filtered, everything else (picture, subtitles, chapters, titles) is copied bit for bit. Files that have no
 noise to take out, or no sound, are copied whole.
 
-A file goes to a file (or into an existing folder), and a line tells what was done. A folder goes to a folder of the
-same tree, which then also holds denoise.jsonl (a row a file) and report.html, and a hidden journal: the same command
-again does only what is missing or has changed.
+A file goes to a file, or into a folder that exists or is named with a slash behind, and a line tells what was done. A
+folder goes to a folder of the same tree, which then also holds denoise.jsonl (a row a file) and report.html, and a
+hidden journal: the same command again does only what is missing or has changed.
 
   input               a media file, a .txt list of paths (one a line), or a folder
-  output              a file for a file, a folder for everything else; never the input itself
+  output              a file or folder/ for a file, a folder for everything else; never the input itself
   bundle              a folder, or the name of one that ships (left out: denoise)
   strength            from 0, which copies, to 1, which filters in full
   max_attenuation_db  noise is lowered by no more than this: null, or decibels
   keep_level          true: speech comes out as loud as it went in, by one gain for the whole sound
   clean_above_db      files whose speech lies so far above their noise are copied; null filters them too
-  audio_codec         for sounds whose own codec cannot be written, such as aac, flac, libopus
+  audio_codec         for sounds whose own codec cannot be written, such as aac, flac, opus
   overwrite           true: files at the output that avpipe did not write there may be replaced
   report              auto, false, or the path of the page (auto: none for a single file)
   workers             processes, auto or a number
@@ -52,9 +52,9 @@ from avpipe.progress import SoundProgress
 
 
 def main(config: Mapping[str, Any]) -> int:
-    given, output = Path(config["input"]), Path(config["output"])
+    given, output = Path(config["input"]), Path(str(config["output"]))
     settings = DenoiseSettings(**{name: config[name] for name in DenoiseSettings.__slots__})
-    jobs = find_jobs(given, output)
+    jobs = find_jobs(given, str(config["output"]))
     page = page_path(config["report"], None if is_single(given) else output / "report.html")
     workers = num_processes(config["workers"], config["device"]["name"], len(jobs))
     denoiser, digest = load_denoiser(config["bundle"], settings, config["device"]["name"])

@@ -56,6 +56,29 @@ def test_a_change_of_level_is_found(gain_db):
     assert told.level_change_db == pytest.approx(gain_db, abs=0.2)
 
 
+@pytest.mark.parametrize("noise", [0.2, 0.05])
+def test_a_known_gain_changes_levels_by_itself_alone(noise):
+    speech, rest = parts(noise)
+    filtered = speech + 0.1 * rest
+    plain, turned = measured(speech + rest, filtered), measured(speech + rest, 2.0 * filtered, gain=2.0)
+    assert turned.speech_before_db == pytest.approx(plain.speech_before_db, abs=0.01)
+    assert turned.level_change_db == pytest.approx(plain.level_change_db + db(4.0), abs=0.01)
+    assert turned.snr_after_db == pytest.approx(plain.snr_after_db, abs=0.01)
+
+
+def test_noise_that_comes_and_goes_is_seen_to_fall():
+    speech, rest = parts(0.1)
+    knocks = rest * (np.arange(rest.shape[1]) % 6_100 < 1_000)
+    told = measured(speech + knocks, speech + 0.1 * knocks)
+    assert told.noise_before_db - told.noise_after_db == pytest.approx(20.0, abs=1.5)
+
+
+def test_over_digital_silence_speech_is_60_db_above_noise():
+    speech, _ = parts(0.0)
+    told = measured(speech, speech)
+    assert told.snr_before_db == told.snr_after_db == pytest.approx(60.0)
+
+
 @settings(deadline=None, max_examples=20)
 @given(st.lists(st.integers(0, 9000), min_size=1, max_size=12), st.integers(0, 700))
 def test_blocks_and_lag_change_nothing(sizes, lag):

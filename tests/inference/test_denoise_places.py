@@ -29,6 +29,10 @@ def test_a_file_goes_to_a_file_or_into_a_folder(recordings, tmp_path):
     assert job.target == tmp_path / "z.wav"
     (job,) = find_jobs(recordings / "y.mp3", tmp_path)
     assert job.target == tmp_path / "y.mp3"
+    (job,) = find_jobs(recordings / "y.mp3", f"{tmp_path}/new/")
+    assert job.target == tmp_path / "new/y.mp3"
+    with pytest.raises(ArgumentError, match=r"write .*/new\.mp3 for a file, .*/new/ for a folder"):
+        find_jobs(recordings / "y.mp3", tmp_path / "new")
 
 
 def test_a_list_is_mirrored_by_its_paths(recordings, tmp_path, elsewhere):

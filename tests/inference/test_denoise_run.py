@@ -109,7 +109,9 @@ def test_a_clean_file_passes_unchanged_unless_all_are_wanted(tmp_path):
     source = write(tmp_path / "in.wav", words(3.0, noise=1e-4))
     row = one(source, tmp_path / "out.wav")
     assert row.action == "passed unchanged"
-    assert row.to_record()["snr_before_db"] > 55
+    record = row.to_record()
+    assert record["snr_before_db"] == record["snr_after_db"] > 55
+    assert (record["level_change_db"], record["removed_db"]) == (0.0, None)
     assert (tmp_path / "out.wav").read_bytes() == source.read_bytes()
     assert one(source, tmp_path / "all.wav", clean_above_db=None).action == "cleaned"
     assert (tmp_path / "all.wav").read_bytes() != source.read_bytes()
@@ -224,11 +226,13 @@ def test_an_output_that_was_changed_is_not_ours_any_more(recordings, tmp_path):
     out = tmp_path / "out"
     run(recordings, out)
     (out / "y.flac").write_text("edited")
-    assert run(recordings, out)[0] == []
-    done, records = run(recordings, out, strength=0.5)
-    assert done == ["a/x.wav", "b/x.wav"]
-    assert records[2]["status"] == "error"
-    assert (out / "y.flac").read_text() == "edited"
+    for strength in (1.0, 0.5):
+        _, records = run(recordings, out, strength=strength)
+        assert [record["status"] for record in records] == ["ok", "ok", "error"]
+        assert "not as avpipe left it" in records[2]["reason"]
+        assert (out / "y.flac").read_text() == "edited"
+    assert run(recordings, out, strength=0.5, overwrite=True)[0] == ["y.flac"]
+    assert sound_of(out / "y.flac").shape == sound_of(recordings / "y.flac").shape
 
 
 def test_a_bad_file_is_a_row_and_is_tried_again(recordings, tmp_path):

@@ -22,8 +22,8 @@ def noise(channels, samples, seed=0):
 @given(
     rate=st.sampled_from(RATES),
     channels=st.integers(1, 3),
-    samples=st.integers(0, 20_000),
-    sizes=st.lists(st.integers(0, 9_000), min_size=1, max_size=12),
+    samples=st.integers(0, 60_000),
+    sizes=st.lists(st.integers(0, 30_000), min_size=1, max_size=12),
 )
 def test_blocks_of_any_sizes_give_what_the_whole_gives(rate, channels, samples, sizes):
     waveform = noise(channels, samples)
@@ -110,7 +110,13 @@ def test_doubles_are_taken():
 
 @pytest.mark.parametrize(
     "waveform",
-    [np.zeros((1, 2, 3)), np.zeros(5, np.int16), np.array([0.0, np.nan]), np.array([[0.0, np.inf]])],
+    [
+        np.zeros((1, 2, 3)),
+        np.zeros(5, np.int16),
+        np.array([0.0, np.nan]),
+        np.array([[0.0, np.inf]]),
+        np.zeros((16_000, 2)),
+    ],
 )
 def test_what_is_no_sound_is_refused_in_a_line(waveform):
     with pytest.raises(ArgumentError, match="waveform"):
@@ -126,6 +132,43 @@ def test_settings_out_of_range_are_refused(arguments):
 def test_a_block_of_other_channels_is_refused():
     with pytest.raises(ArgumentError, match="block"):
         DENOISER.stream(16_000, 2).push(noise(1, 100))
+
+
+@pytest.mark.parametrize("arguments", [(0, 1), (16_000, 0), (16_000.5, 1)])
+def test_a_stream_of_nothing_sensible_is_refused(arguments):
+    with pytest.raises(ArgumentError, match="no whole number"):
+        DENOISER.stream(*arguments)
+
+
+def test_a_finished_stream_takes_no_more():
+    stream = DENOISER.stream(16_000, 1)
+    stream.push(noise(1, 700))
+    stream.finish()
+    with pytest.raises(ArgumentError, match="finished"):
+        stream.push(noise(1, 700))
+
+
+def test_a_block_that_is_not_finite_is_refused():
+    with pytest.raises(ArgumentError, match="NaN"):
+        DENOISER.stream(16_000, 1).push(np.full((1, 700), np.nan))
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_samples_come_less_than_a_window_late_once_the_noise_is_known(live):
+    """Live from the first sample on, otherwise from 2 s on."""
+    stream, samples, given = DENOISER.stream(16_000, 1, live), noise(1, 64_000), 0
+    for first in range(0, 64_000, 100):
+        given += stream.push(samples[:, first : first + 100]).shape[1]
+        taken = first + 100
+        assert given == 0 if not live and taken < 32_000 else min(taken, 256) <= taken - given < 512
+
+
+def test_live_differs_from_the_whole_at_the_beginning_alone():
+    samples = np.concatenate([noise(1, 32_000), np.zeros((1, 16_000), np.float32), noise(1, 16_000, 1)], 1)
+    stream = DENOISER.stream(16_000, 1, live=True)
+    live = np.concatenate([stream.push(samples), stream.finish()], 1)
+    differences = np.abs(live - DENOISER(samples, 16_000))[0]
+    assert differences[:8_000].max() > 10 * differences[-8_000:].max()
 
 
 def test_a_bundle_is_loaded_by_its_folder_and_must_be_a_filter(tmp_path):

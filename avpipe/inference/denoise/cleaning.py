@@ -21,7 +21,7 @@ from avpipe.inference.denoise.record import (
     failed,
 )
 from avpipe.media import NoSuchStream, UnwritableMedia, probe
-from avpipe.media.rewrite import Rewritten, RewrittenSound, SoundFilter, SoundForm, rewrite_sound
+from avpipe.media.rewrite import Rewritten, SoundFilter, SoundForm, rewrite_sound
 
 MAX_GAIN_DB = 6.0
 MAX_CLIPPED_SHARE = 1e-4
@@ -140,8 +140,8 @@ class Cleaner:
         assert denoiser is not None
 
         def measured_filter(form: SoundForm) -> SoundFilter:
-            meters[form.index] = Meter(form.sample_rate, self.settings.least_gain)
             gain = 10.0 ** (gains_db.get(form.index, 0.0) / 20.0)
+            meters[form.index] = Meter(form.sample_rate, self.settings.least_gain, gain)
             inner = denoiser.stream(form.sample_rate, form.channels)
             return MeasuredFilter(inner, meters[form.index], gain, tell, form.sample_rate)
 
@@ -186,11 +186,10 @@ class Cleaner:
     ) -> CleanedFile:
         lost = rewritten.coverage.losses()
         sounds = tuple(
-            CleanedSound(
-                _as_copied(form) if action != "cleaned" else form, measured[form.index], gains.get(form.index, 0.0)
-            )
-            for form in rewritten.sounds
+            CleanedSound(form, measured[form.index], gains.get(form.index, 0.0)) for form in rewritten.sounds
         )
+        if action != "cleaned":
+            sounds = tuple(_as_copied(sound) for sound in sounds)
         warnings = [f"{name} could not be decoded and is as it was" for name in rewritten.untouched]
         if action == "cleaned":
             warnings += [f"{name} is left out: this format cannot hold it" for name in rewritten.left_out]
@@ -208,8 +207,11 @@ class Cleaner:
         )
 
 
-def _as_copied(form: RewrittenSound) -> RewrittenSound:
-    return replace(form, codec_written=form.codec)
+def _as_copied(sound: CleanedSound) -> CleanedSound:
+    """What is told of a sound that was measured and then passed on as it came."""
+    one = sound.measurement
+    same = replace(one, speech_after_db=one.speech_before_db, noise_after_db=one.noise_before_db, removed_db=None)
+    return replace(sound, form=replace(sound.form, codec_written=sound.form.codec), measurement=same)
 
 
 def _doubts(one: Measurement, action: str) -> list[str]:

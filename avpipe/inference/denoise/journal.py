@@ -52,7 +52,7 @@ class OutputJournal(Journal):
 
     def pending(self, jobs: Iterable[AnyJob]) -> Iterator[AnyJob]:
         """Those of ``jobs`` that were never cleaned, or not of this content and with these settings, or that failed,
-        or whose output is gone.
+        or whose output is not as it was left.
         """
         for job in jobs:
             assert isinstance(job, Job)
@@ -62,10 +62,8 @@ class OutputJournal(Journal):
                 yield from super().again(job)
 
     def _stands(self, job: Job) -> bool:
-        answer, output = self._row(job.name), self._output(job.name)
-        if answer is None or output is None or json.loads(answer[3])["status"] == "error":
-            return False
-        return output[0] == self._place(job.target) and job.target.is_file()
+        answer = self._row(job.name)
+        return answer is not None and json.loads(answer[3])["status"] != "error" and self.owns(job)
 
     def owns(self, job: Job) -> bool:
         """Whether what stands at the target is as we left it."""

@@ -58,6 +58,9 @@ CLEAN_TAKEN_DB = 32.0
 BLEND_FROM_DB, BLEND_TO_DB = 12.0, 22.0
 """Ratios between which pauses gradually count instead of the whole. Chosen by real mixtures of known ratio."""
 
+MOST_RATIO_DB = 60.0
+"""Ratios above are told as this one: digital silence has no level, and nobody hears what lies so far below speech."""
+
 LEAST_DISTURBED = 0.8
 """Of the active frames of a quiet recording the level is compared in the one that lost less than so many of them."""
 
@@ -135,14 +138,16 @@ class Meter:
         sample_rate: Hz.
         least_gain: amplitude that the settings leave of everything (``strength`` below 1, ``max_attenuation_db``): it
             is taken off before speech is told from pauses.
+        gain: amplitude that the output was multiplied with besides.
     """
 
-    def __init__(self, sample_rate: int, least_gain: float = 0.0) -> None:
+    def __init__(self, sample_rate: int, least_gain: float = 0.0, gain: float = 1.0) -> None:
         self.peak = 0.0
         """Greatest absolute sample that came out."""
         self._sample_rate = sample_rate
         self._frame = max(1, round(FRAME_SEC * sample_rate))
         self._least_gain = min(least_gain, 0.95)
+        self._gain = gain
         self._before = self._after = np.zeros((0, 0), np.float32)
         self._sums = _Sums()
         self._samples = self._sound_frames = self._speech_frames = self._clipped = 0
@@ -170,7 +175,8 @@ class Meter:
     def _enter(self, before: np.ndarray, after: np.ndarray) -> None:
         shape = len(before), before.shape[1] // self._frame, self._frame
         x, y = before.reshape(shape), after.reshape(shape)
-        left = (y - self._least_gain * x) / (1.0 - self._least_gain) if self._least_gain else y
+        left = y if self._gain == 1.0 else y / np.float32(self._gain)
+        left = (left - self._least_gain * x) / (1.0 - self._least_gain) if self._least_gain else left
         before_power, after_power, left_power = _power(x, x), _power(y, y), _power(left, left)
         levels = _bins(left_power, LOWEST_DB, 1.0, NUM_LEVELS)
         ratios = _bins(after_power / np.maximum(before_power, 1e-20), LOWEST_RATIO_DB, RATIO_STEP_DB, NUM_RATIOS)
@@ -215,8 +221,8 @@ class Meter:
             told,
             speech_before_db=speech_db,
             speech_after_db=speech_db + change_db,
-            noise_before_db=noise_db,
-            noise_after_db=noise_db - taken_db,
+            noise_before_db=max(noise_db, speech_db - MOST_RATIO_DB),
+            noise_after_db=max(noise_db - taken_db, speech_db + change_db - MOST_RATIO_DB),
         )
 
     def _mean(self, name: str, levels: slice) -> float:
@@ -252,7 +258,7 @@ class Meter:
             place = int(np.searchsorted(ratios, LEAST_DISTURBED * ratios[-1]))
             return LOWEST_RATIO_DB + (place + 0.5) * RATIO_STEP_DB
         gain = math.sqrt(self._mean("left", active) / max(self._mean("common", active), 1e-20))
-        return 20.0 * math.log10(self._least_gain + (1.0 - self._least_gain) * gain)
+        return 20.0 * math.log10(self._gain * (self._least_gain + (1.0 - self._least_gain) * gain))
 
     def _quiet_half(self, pauses: slice) -> slice:
         """The quieter half of the pauses, where no word begins or fades."""
@@ -260,9 +266,12 @@ class Meter:
         return slice(0, int(np.searchsorted(reached, reached[-1] / 2)) + 1)
 
     def _taken_db(self, pauses: slice) -> float:
-        """By how much the filter lowers noise."""
-        quiet = self._quiet_half(pauses)
-        return _db(self._mean("before", quiet)) - _db(self._mean("after", quiet))
+        """By how much the filter lowers noise: steady noise in the quiet half, noise that comes and goes in all pauses.
+
+        Either can only be too little: in all of them words fade, in the quiet half there may be nothing to take.
+        """
+        kinds = self._quiet_half(pauses), pauses
+        return max(0.0, *(_db(self._mean("before", kind)) - _db(self._mean("after", kind)) for kind in kinds))
 
     def _noise_db(self, speech_db: float, pauses: slice) -> float:
         """Level of noise: of what the filter takes for it, by Wiener's relation.

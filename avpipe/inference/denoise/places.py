@@ -15,20 +15,27 @@ _PART = re.compile(r"\.(\d+)\.([0-9a-f]{12}\.part(\.[^.]*)?|part\..+)")
 """Ours, and those of ``avpipe.files.written_whole``."""
 
 
-def find_jobs(given: Path, output: Path) -> list[Job]:
+def find_jobs(given: Path, output: str | Path) -> list[Job]:
     """What to clean, and where each file goes, under its own name.
 
     Args:
         given: a file, a ``.txt`` list, or a folder.
-        output: for a file, the new file or an existing folder; otherwise a folder that mirrors the input. A list is
-            mirrored by its paths; if one of them is absolute or climbs, from the folder that all have in common.
+        output: for a file, the new file, an existing folder, or one to be made, its name ending in a slash; otherwise
+            a folder that mirrors the input. A list is mirrored by its paths; if one of them is absolute or climbs, from
+            the folder that all have in common.
 
     Raises:
-        ArgumentError: nothing to clean, or files would be written over their sources or read as input.
+        ArgumentError: nothing to clean, a name without a suffix for a new file, or files would be written over their
+            sources or read as input.
     """
     found = inputs.find_jobs(given)
+    names_folder, output = os.fspath(output).endswith(("/", os.sep)), Path(output)
     if is_single(given):
-        target = output / given.name if output.is_dir() else output
+        into_folder = names_folder or output.is_dir()
+        if not into_folder and not output.suffix:
+            remedy = f"write {output}{given.suffix} for a file, {output}/ for a folder"
+            raise ArgumentError(f"output={output}", "has no suffix to tell the format by", remedy)
+        target = output / given.name if into_folder else output
         jobs = [Job(found[0].name, given, target)]
     else:
         if os.path.lexists(output) and not output.is_dir():

@@ -40,7 +40,7 @@ def clean_file(job: Job, cleaner: Cleaner, overwrite: bool, progress: SoundProgr
     Raises:
         RunStopped: the disk is full.
     """
-    if (refused := _refusal(job, overwrite)) is not None:
+    if (refused := _refusal(job, overwrite, "exists already")) is not None:
         return refused
     try:
         with written_whole(job.target) as part:
@@ -91,7 +91,7 @@ def clean_files(
     def admitted() -> Iterator[_Task]:
         for job in journal.pending(jobs):
             task = _Task(job, part_of(job.target))
-            refused = _refusal(job, overwrite or journal.owns(job))
+            refused = _refusal(job, overwrite or journal.owns(job), "exists already and is not as avpipe left it")
             if refused is None:
                 unfinished.add(task.part)
                 yield task
@@ -116,12 +116,12 @@ def clean_files(
     return statuses
 
 
-def _refusal(job: Job, overwrite: bool) -> CleanedFile | None:
+def _refusal(job: Job, overwrite: bool, taken: str) -> CleanedFile | None:
     """The row of a file whose target is taken."""
     if job.target.is_dir():
         return failed(job, f"{job.target}: is a folder; move it away")
     if not overwrite and os.path.lexists(job.target):
-        return failed(job, f"{job.target}: exists already and is not of this run; write overwrite=true to replace it")
+        return failed(job, f"{job.target}: {taken}; write overwrite=true to replace it")
     return None
 
 
