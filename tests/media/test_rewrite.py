@@ -2,6 +2,7 @@
 
 import resource
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -121,6 +122,15 @@ def test_plain_recordings_keep_form_and_samples(tmp_path: Path, format: str, sub
     (sound,) = result.sounds
     assert (sound.sample_format, sound.samples, sound.channels) == (subtype, 5000, 2)
     assert result.coverage.losses() == []
+
+
+def test_floats_give_the_same_bytes_at_any_time(tmp_path: Path) -> None:
+    sources = [tmp_path / name for name in ("a.wav", "a.aiff", "a.caf", "a.w64")]
+    for source in sources:
+        soundfile.write(source, smooth_noise(500).T, 44_100, "FLOAT")
+    once = [rewritten(source)[0].read_bytes() for source in sources]
+    time.sleep(1.1)  # libsndfile knows seconds
+    assert [rewritten(source)[0].read_bytes() for source in sources] == once
 
 
 @pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24"])

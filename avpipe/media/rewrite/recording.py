@@ -13,7 +13,7 @@ from avpipe.media.damage import coverage_between
 from avpipe.media.rewrite.filtered import FilteredSound
 from avpipe.media.rewrite.forms import FilterFactory, Rewritten, RewrittenSound
 from avpipe.media.rewrite.output import write_errors
-from avpipe.media.rewrite.riff import copy_extras
+from avpipe.media.rewrite.riff import copy_extras, forget_moment
 from avpipe.media.samples import Waveform
 from avpipe.media.sound import LOSSLESS_MAGIC, open_sound
 
@@ -82,6 +82,8 @@ def rewrite_recording(source: Path, destination: Path, form: PlainForm, make_fil
     """
     with closing(FilteredSound(source, open_sound(source), 0, 0, make_filter)) as sound:
         _write_samples(sound, destination, form)
+        with write_errors(destination):
+            forget_moment(destination)
         if form.format in WAV_FORMATS:
             with write_errors(destination):
                 copy_extras(source, destination)

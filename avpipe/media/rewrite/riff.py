@@ -1,4 +1,4 @@
-"""What a wav holds besides sound: titles, broadcast data, cue points, the places of its channels."""
+"""What a wav or aiff holds besides sound: titles, broadcast data, cue points, the places of its channels."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +12,9 @@ UNKNOWN_SIZE = 0xFFFF_FFFF
 EXTENSIBLE_FORMAT_BYTES = 40
 
 COPIED_AT_ONCE = 1 << 20
+
+HEAD_BYTES = 4096
+"""Among which libsndfile writes all chunks that precede the samples."""
 
 
 def copy_extras(source: Path, destination: Path) -> None:
@@ -28,6 +31,17 @@ def copy_extras(source: Path, destination: Path) -> None:
                 new.write(b"\0" * (size % 2))
         if new.tell() != end:
             _write_size(new, new.tell() - 8)
+
+
+def forget_moment(path: Path) -> None:
+    """Take out when a file of floats was written, which libsndfile notes: the same sound is to give the same bytes."""
+    with path.open("r+b") as file:
+        head = file.read(HEAD_BYTES)
+        place = head.find(b"PEAK")
+        samples = max(head.find(b"data"), head.find(b"SSND"))
+        if 0 <= place < samples:
+            file.seek(place + 12)  # behind name, size and version
+            file.write(bytes(4))
 
 
 def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
