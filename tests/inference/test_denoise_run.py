@@ -140,6 +140,13 @@ def test_sound_without_speech_is_warned_about(tmp_path):
     assert row.to_record()["snr_before_db"] is None
 
 
+def test_sound_that_was_mostly_taken_is_warned_about(tmp_path):
+    steady = words(3.0, noise=0.1) - words(3.0, noise=0.0)
+    row = one(write(tmp_path / "in.wav", steady), tmp_path / "out.wav", Gate(threshold=0.0, gain=0.46))
+    assert "most of the sound was removed" in row.warnings[0]
+    assert one(write(tmp_path / "words.wav", words(3.0)), tmp_path / "words_out.wav").warnings == ()
+
+
 @pytest.mark.parametrize("gain", [0.6, 1.5])
 def test_speech_keeps_its_level(tmp_path, gain):
     source = write(tmp_path / "in.wav", words(3.0, noise=0.005))

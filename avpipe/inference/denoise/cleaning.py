@@ -26,6 +26,9 @@ from avpipe.media.rewrite import Rewritten, SoundFilter, SoundForm, rewrite_soun
 MAX_GAIN_DB = 6.0
 MAX_CLIPPED_SHARE = 1e-4
 
+DOUBTFUL_DB = 1.0
+"""Below this estimated ratio of speech to noise lies nearly all music, and of speech only what lies deep in noise."""
+
 FULL = (errno.ENOSPC, errno.EDQUOT)
 FULL_DISK_BYTES = 1 << 20
 """Where a write failed and no more than this is free, the disk is full: not every library says so."""
@@ -223,6 +226,8 @@ def _doubts(one: Measurement, action: str) -> list[str]:
     lines = []
     if action == "cleaned" and not one.has_speech:
         lines.append("little or no speech found: what was removed may have been wanted")
+    elif action == "cleaned" and one.snr_before_db is not None and one.snr_before_db < DOUBTFUL_DB:
+        lines.append("most of the sound was removed: is it music, or speech under still more noise? compare both")
     if one.clipped_share > MAX_CLIPPED_SHARE:
         lines.append(f"clipped: {100 * one.clipped_share:.2g} % of the samples stand at full scale; that is not mended")
     return lines

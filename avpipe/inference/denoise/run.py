@@ -42,6 +42,7 @@ def clean_file(job: Job, cleaner: Cleaner, overwrite: bool, progress: SoundProgr
     """
     if (refused := _refusal(job, overwrite, "exists already")) is not None:
         return refused
+    sweep([job.target.parent])
     try:
         with written_whole(job.target) as part:
             row = cleaner(job, part, progress.advance)
