@@ -70,6 +70,7 @@ class Denoiser:
         least = 0.0 if max_attenuation_db is None else 10.0 ** (-max_attenuation_db / 20.0)
         self.dry = 1.0 - strength * (1.0 - least)
         """Share of the sound as it came in the output."""
+        self._transforms: dict[int, Stft] = {}
 
     def __call__(self, waveform: np.ndarray, sample_rate: int) -> np.ndarray:
         """The waveform without its noise, in the same shape and at the same times.
@@ -98,6 +99,13 @@ class Denoiser:
             raise ArgumentError("waveform", "holds NaN or infinite samples", "replace them, by silence for example")
         stream = self.stream(sample_rate, len(rows))
         return np.concatenate([stream.push(rows), stream.finish()], 1).reshape(waveform.shape)
+
+    def transform(self, sample_rate: int) -> Stft:
+        """The transform for a rate, of which each is made once."""
+        if sample_rate not in self._transforms:
+            window_length = 2 * max(1, round(0.5 * WINDOW_SEC * sample_rate))
+            self._transforms[sample_rate] = Stft(window_length, NUM_BINS).to(self.device)
+        return self._transforms[sample_rate]
 
     def stream(self, sample_rate: int, channels: int, live: bool = False) -> "DenoiserStream":
         """A filter for blocks of one sound, which carries its own past.
@@ -133,7 +141,7 @@ class DenoiserStream:
                 raise ArgumentError(f"{name}={value}", "is no whole number from 1")
         self.channels = channels
         self._denoiser = denoiser
-        self._stft = _transform(denoiser, sample_rate)
+        self._stft = denoiser.transform(sample_rate)
         hop = self._stft.hop_length
         self._largest = max(1, round(_BLOCK_SEC * sample_rate / hop)) * hop
         self._state: State = denoiser.network.initial_state(channels)
@@ -242,8 +250,3 @@ class DenoiserStream:
         mask = mask * (1.0 - dry)
         mask[0] += dry
         return mask, above * (1.0 - dry) + dry
-
-
-def _transform(denoiser: Denoiser, sample_rate: int) -> Stft:
-    window_length = 2 * max(1, round(0.5 * WINDOW_SEC * sample_rate))
-    return Stft(window_length, NUM_BINS).to(denoiser.device)

@@ -216,13 +216,14 @@ class Meter:
         if speech_db - noise_db < LEAST_RATIO_DB:
             return told
         change_db = self._level_change_db(border, pauses)
-        taken_db = self._taken_db(pauses)
+        # What is taken from speech is taken from the noise in it, too.
+        noise_change_db = min(change_db, -self._taken_db(pauses))
         return replace(
             told,
             speech_before_db=speech_db,
             speech_after_db=speech_db + change_db,
             noise_before_db=max(noise_db, speech_db - MOST_RATIO_DB),
-            noise_after_db=max(noise_db - taken_db, speech_db + change_db - MOST_RATIO_DB),
+            noise_after_db=max(noise_db + noise_change_db, speech_db + change_db - MOST_RATIO_DB),
         )
 
     def _mean(self, name: str, levels: slice) -> float:
@@ -271,7 +272,7 @@ class Meter:
         Either can only be too little: in all of them words fade, in the quiet half there may be nothing to take.
         """
         kinds = self._quiet_half(pauses), pauses
-        return max(0.0, *(_db(self._mean("before", kind)) - _db(self._mean("after", kind)) for kind in kinds))
+        return max(_db(self._mean("before", kind)) - _db(self._mean("after", kind)) for kind in kinds)
 
     def _noise_db(self, speech_db: float, pauses: slice) -> float:
         """Level of noise: of what the filter takes for it, by Wiener's relation.
