@@ -109,3 +109,55 @@ def save_denoiser_bundle(folder: Path, seed=0) -> Path:
     """Write a bundle of an untrained denoising network."""
     save_bundle(folder, DENOISER, tiny_denoiser(seed), instantiate(DENOISER["objective"]), _ORIGIN)
     return folder
+
+
+TRANSCRIBER: dict[str, Any] = {
+    "preprocessor": {**AUDIO["preprocessor"], "window_sec": 3.0, "hop_sec": 2.0},
+    "network": {
+        "_target_": "avpipe.networks.SequenceNetwork",
+        "encoders": {
+            "audio": {
+                "_target_": "avpipe.networks.TimeConvEncoder",
+                "front": {
+                    "_target_": "avpipe.networks.ResidualEncoder2d",
+                    "channels": [4, 8],
+                    "bands": 5,
+                    "time_halvings": 1,
+                },
+                "channels": 16,
+                "kernels": [3, 5],
+            }
+        },
+        "num_outputs": 4,
+    },
+    "objective": {"_target_": "avpipe.objectives.Transcription", "units": [" ", "a", "b"]},
+}
+
+
+def save_transcriber_bundle(folder: Path, hop_sec=2.0, seed=0) -> Path:
+    """Write a bundle of an untrained network that writes something down in nearly every step.
+
+    Args:
+        folder: to write.
+        hop_sec: of windows that overlap by a second, far more than the network sees to either side.
+        seed: of the weights.
+    """
+    torch.manual_seed(seed)
+    windows = {"window_sec": hop_sec + 1.0, "hop_sec": hop_sec}
+    specs = {**TRANSCRIBER, "preprocessor": {**TRANSCRIBER["preprocessor"], **windows}}
+    network = instantiate(specs["network"])
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            module.running_mean.normal_(0.0, 0.1)
+            module.running_var.uniform_(0.5, 1.5)
+    with torch.no_grad():  # for sound like this all outputs are about equally likely, and sure of themselves
+        time = torch.arange(24_000) / 8_000
+        sweep = 0.3 * torch.sin(2 * torch.pi * time * torch.linspace(200, 1500, 24_000)) + 0.02 * torch.randn(24_000)
+        features = instantiate(specs["preprocessor"]).audio(sweep[None])
+        heard = network.eval()({"audio": features[None]}, {"audio": torch.tensor([301])}).value[0]
+        scale = 20.0 / heard.std(0)
+        network.head.bias.copy_(scale * (network.head.bias - heard.mean(0)))
+        network.head.weight.mul_(scale[:, None, None])
+    origin = Origin("speech_recognition", "text", "manifest", "made here", seed, {"by": "auto"}, "0" * 64, "", {})
+    save_bundle(folder, specs, network, instantiate(specs["objective"]), origin)
+    return folder

@@ -104,7 +104,9 @@ def _card_lines(specs: Mapping[str, Spec], origin: Origin) -> Iterator[str]:
     yield f"# {origin.task}, learned from {origin.corpus}"
     yield ""
     labels = specs["objective"].get("labels", ())
-    if labels:
+    if "units" in specs["objective"]:
+        yield f"Writes down what is said, in {len(specs['objective']['units'])} units: {_units(specs['objective'])}."
+    elif labels:
         yield f"Says the {origin.label}, one of {len(labels)}: {', '.join(labels)}."
     else:
         yield f"Leaves the {origin.label} of a sound and takes the rest out: for `avpipe denoise bundle=DIR`."
@@ -113,7 +115,10 @@ def _card_lines(specs: Mapping[str, Spec], origin: Origin) -> Iterator[str]:
     yield f"- Split: {_told(origin.split)}; SHA-256 `{origin.split_sha256}`."
     yield f"- Licence of the recordings, which the weights carry: {origin.licence}."
     window_sec, hop_sec = (specs["preprocessor"][name] for name in ("window_sec", "hop_sec"))
-    yield f"- Windows of {window_sec} s, every {hop_sec} s." if labels else f"- Learned on windows of {window_sec} s."
+    is_filter = "waveform" in specs["preprocessor"]
+    yield (
+        f"- Learned on windows of {window_sec} s." if is_filter else f"- Windows of {window_sec} s, every {hop_sec} s."
+    )
     if origin.metrics:
         yield ""
         held_out = "its own held-out fold, each network alone"
@@ -123,4 +128,9 @@ def _card_lines(specs: Mapping[str, Spec], origin: Origin) -> Iterator[str]:
             yield f"| {name} | {value:.4f} |"
     yield ""
     yield "These scores hold for recordings like those of the corpus. For other rooms, microphones and voices, and for"
-    yield f"{'what is none of the labels' if labels else 'other noises'}, nothing was measured."
+    others = "other noises" if is_filter else "what is none of the labels" if labels else "other words"
+    yield f"{others}, nothing was measured."
+
+
+def _units(objective: Spec) -> str:
+    return ", ".join("the blank" if unit == " " else unit for unit in objective["units"])

@@ -21,6 +21,7 @@ from avpipe.config import Spec, instantiate
 from avpipe.errors import ArgumentError, RunStopped
 from avpipe.features import Preprocessor
 from avpipe.files import sha256_of
+from avpipe.networks import SequenceNetwork
 from avpipe.objectives import Objective
 
 _SHIPPED = Path(__file__).parents[1] / "bundles"
@@ -39,6 +40,12 @@ class Bundle:
     """A :class:`avpipe.networks.Network`, or one of another shape such as the denoising one."""
     objective: Objective
     device: torch.device
+
+    @property
+    def step_sec(self) -> float:
+        """Seconds from one answer of the network to the next; 0 where it gives one a window."""
+        network = self.network
+        return network.step_sec(self.preprocessor) if isinstance(network, SequenceNetwork) else 0.0
 
     @property
     def notice(self) -> str:

@@ -9,7 +9,7 @@ command again answers only what is missing or has changed.
                bundle=[run/bundle,digits]
   input        a media file, a .txt list of paths (one a line), or a folder
   output       a folder
-  format       [jsonl,csv]
+  format       [jsonl,csv]; of transcripts also srt, vtt, txt: a file beside the name of each recording
   batch_size   windows a batch
   workers      decoding processes, auto or a number
   device       auto, cpu, cuda, mps

@@ -1,6 +1,8 @@
 """A folder on disk becomes examples with labels, groups and a split."""
 
+from avpipe.corpora.common_voice import CommonVoice
 from avpipe.corpora.corpus import CORPORA_VARIABLE, SIDES, Corpus
+from avpipe.corpora.digit_strings import DigitStrings
 from avpipe.corpora.errors import CorpusError
 from avpipe.corpora.esc import Esc
 from avpipe.corpora.example import Example
@@ -23,8 +25,10 @@ from avpipe.corpora.yesno import YesNo
 __all__ = [
     "CORPORA_VARIABLE",
     "SIDES",
+    "CommonVoice",
     "Corpus",
     "CorpusError",
+    "DigitStrings",
     "Esc",
     "Example",
     "Fights",

@@ -37,7 +37,7 @@ class Corpus(ABC):
     fixed_split: bool = False
     """Examples stand on the sides of the official split and make no sense on others."""
     has_classes: bool = True
-    """Targets are names of classes. False: they are free text, of which no class can be missing on a side."""
+    """Targets are names of classes. False: free text, or voices to tell apart, none of which has to be everywhere."""
 
     @abstractmethod
     def scan(self) -> Iterable[Example]:

@@ -1,22 +1,17 @@
 """Speech and noise become files: written once, whole, and the same everywhere."""
 
-import csv
-import hashlib
-import io
 import math
-import os
-import shutil
-import tempfile
-import time
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
+from avpipe.corpora.chance import white_noise
 from avpipe.corpora.errors import CorpusError
 from avpipe.corpora.example import Example
 from avpipe.corpora.recipe import CLEAN, COLOURED, Mixture
+from avpipe.corpora.written import holds_all, samples_sha256, write_folder, write_table
 from avpipe.media import read_clip, write_audio
 
 SAMPLE_RATE = 16_000
@@ -78,28 +73,12 @@ def write_mixtures(folder: Path, mixtures: Sequence[Mixture], name_of: Callable[
         CorpusError: a source is silent, or the disk is full or read-only.
         MediaError: a source cannot be read, a file not be written.
     """
-    if is_written(folder, mixtures):
-        return
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        _remove_leftovers(folder)
-        part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
-        try:
-            _fill(part, mixtures, name_of)
-            part.chmod(0o755)  # as any folder; that of a temporary one is for its owner alone
-            _put(part, folder, mixtures)
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
-    except OSError as error:
-        reason = f"the mixtures cannot be written ({error.strerror or error})"
-        raise CorpusError(folder, reason, "free some room, or set XDG_CACHE_HOME to another folder") from error
+    write_folder(folder, _names(mixtures), lambda part: _fill(part, mixtures, name_of), "mixtures")
 
 
 def is_written(folder: Path, mixtures: Sequence[Mixture]) -> bool:
     """Whether every file is there."""
-    return (folder / TABLE).is_file() and all(
-        path.is_file() for mixture in mixtures for path in paths_of(folder, mixture)
-    )
+    return holds_all(folder, _names(mixtures))
 
 
 def paths_of(folder: Path, mixture: Mixture) -> tuple[Path, Path]:
@@ -108,14 +87,14 @@ def paths_of(folder: Path, mixture: Mixture) -> tuple[Path, Path]:
     return side / "noisy" / mixture.name, side / "clean" / mixture.name
 
 
-def read_samples(example: Example) -> np.ndarray:
+def read_samples(example: Example, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
     """A recording in one channel, rounded to 16 bits.
 
     Shape:
         returns (samples,), float64 of whole numbers.
     """
     duration_sec = None if example.end_sec is None else example.end_sec - example.start_sec
-    clip = read_clip(example.path, example.start_sec, duration_sec, sample_rate=SAMPLE_RATE, mono=True)
+    clip = read_clip(example.path, example.start_sec, duration_sec, sample_rate=sample_rate, mono=True)
     assert clip.waveform is not None
     return np.rint(clip.waveform[0].astype(np.float64) * FULL_SCALE)
 
@@ -150,11 +129,7 @@ def coloured(length: int, exponent: float, mixture: Mixture) -> np.ndarray:
     Shape:
         returns (length,), float64.
     """
-    # From a hash, not from a library's generator: the same bits on every machine. Four bytes' sum is bell-shaped.
-    key = f"coloured\t{mixture.side}\t{mixture.number}".encode()
-    drawn = np.frombuffer(hashlib.shake_256(key).digest(4 * length), dtype=np.uint8).reshape(length, 4)
-    white = drawn.sum(axis=1).astype(np.float64) - 510.0
-    spectrum = np.fft.rfft(white)
+    spectrum = np.fft.rfft(white_noise(length, "coloured", mixture.side, mixture.number))
     frequencies = np.maximum(np.fft.rfftfreq(length, 1 / SAMPLE_RATE), 50.0)
     return np.fft.irfft(spectrum * frequencies ** (-exponent / 2), length)
 
@@ -196,10 +171,7 @@ def _fill(folder: Path, mixtures: Sequence[Mixture], name_of: Callable[[Path], s
             raise CorpusError(example.path, "is silent", "remove it")
         return samples
 
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    columns = "name side speech noise_kind noise noise_start_sec snr_db level_db clean_sha256 noisy_sha256"
-    writer.writerow(columns.split())
+    rows = []
     for mixture in mixtures:
         noisy, clean, start_sec = noisy_and_clean(mixture, read)
         noisy_path, clean_path = paths_of(folder, mixture)
@@ -209,31 +181,12 @@ def _fill(folder: Path, mixtures: Sequence[Mixture], name_of: Callable[[Path], s
         noises = " ".join(name_of(noise.path) for noise in mixture.noises)
         described = (mixture.name, mixture.side, name_of(mixture.speech.path), mixture.kind, noises)
         drawn = (f"{start_sec:.4f}", repr(mixture.snr_db), repr(mixture.level_db))
-        writer.writerow((*described, *drawn, _sha256(clean), _sha256(noisy)))
-    (folder / TABLE).write_bytes(text.getvalue().encode(errors="surrogateescape"))
+        rows.append((*described, *drawn, samples_sha256(clean), samples_sha256(noisy)))
+    columns = "name side speech noise_kind noise noise_start_sec snr_db level_db clean_sha256 noisy_sha256"
+    write_table(folder / TABLE, columns.split(), rows)
 
 
-def _sha256(samples: np.ndarray) -> str:
-    """Of the samples, not of the file: another version of the codec may pack them otherwise."""
-    return hashlib.sha256(samples.astype("<i2").tobytes()).hexdigest()
-
-
-def _put(part: Path, folder: Path, mixtures: Sequence[Mixture]) -> None:
-    """Rename a finished folder, unless another process was first."""
-    for _ in range(2):
-        try:
-            os.rename(part, folder)
-            return
-        except OSError:
-            if is_written(folder, mixtures):
-                return
-            # Someone has removed files from it.
-            shutil.rmtree(folder)
-    os.rename(part, folder)
-
-
-def _remove_leftovers(folder: Path) -> None:
-    """What a process that was killed has left, a day ago or more."""
-    for part in folder.parent.glob(".*.part"):
-        if time.time() - part.stat().st_mtime > 86_400:
-            shutil.rmtree(part, ignore_errors=True)
+def _names(mixtures: Sequence[Mixture]) -> list[str]:
+    """Of all files, in their folder."""
+    here = Path()
+    return [TABLE, *(path.as_posix() for mixture in mixtures for path in paths_of(here, mixture))]

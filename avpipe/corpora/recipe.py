@@ -1,10 +1,10 @@
 """Which speech is mixed with which noise, how loud: laid down by names alone, before a file is opened."""
 
-import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from avpipe.corpora.chance import digest, uniform
 from avpipe.corpora.errors import CorpusError
 from avpipe.corpora.example import Example
 from avpipe.corpora.sources import Sources
@@ -56,16 +56,11 @@ class Mixture:
         return uniform(self.side, self.number, *what)
 
 
-def uniform(*key: object) -> float:
-    """A number in [0, 1) that hangs on the key alone, on every machine and with every version of every library."""
-    return (int.from_bytes(_digest(*key)[:8]) >> 11) / 2**53
-
-
 def plan_validation(sources: Sources) -> list[Mixture]:
     """Crops of speech with every kind of noise in turn at ratios spread evenly, and a few left clean."""
     kinds = [*_kinds(sources, least_voices=3), COLOURED]
     utterances = _take_turns(sources.speech, VAL_MIXTURES + VAL_CLEAN, "val")
-    places = sorted(range(VAL_MIXTURES), key=lambda number: _digest("val", "snr", number))
+    places = sorted(range(VAL_MIXTURES), key=lambda number: digest("val", "snr", number))
     low_db, high_db = VAL_SNRS_DB
     mixtures = []
     for number, speech in enumerate(utterances):
@@ -108,7 +103,7 @@ def _mixture(
         noises = _voices(side, number, speech, sources)
     elif kind not in (COLOURED, CLEAN):
         found = [noise for noise in sources.noise if noise.target == kind]
-        found.sort(key=lambda noise: _digest(side, kind, noise.group, noise.path.name))
+        found.sort(key=lambda noise: digest(side, kind, noise.group, noise.path.name))
         noises = (found[turn % len(found)],)
     return Mixture(side, number, speech, kind, noises, snr_db, level_db, longest_sec)
 
@@ -133,9 +128,9 @@ def _voices(side: str, number: int, speech: Example, sources: Sources) -> tuple[
     for each in sources.speech:
         if each.group != speech.group:
             utterances.setdefault(each.group, []).append(each)
-    speakers = sorted(utterances, key=lambda speaker: _digest(side, number, "voice", speaker))[:count]
+    speakers = sorted(utterances, key=lambda speaker: digest(side, number, "voice", speaker))[:count]
     return tuple(
-        min(utterances[speaker], key=lambda each: _digest(side, number, each.path.name)) for speaker in speakers
+        min(utterances[speaker], key=lambda each: digest(side, number, each.path.name)) for speaker in speakers
     )
 
 
@@ -145,15 +140,11 @@ def _take_turns(speech: Sequence[Example], count: int, seed: str) -> list[Exampl
     for each in speech:
         by_speaker.setdefault(each.group, []).append(each)
     for speaker, utterances in by_speaker.items():
-        utterances.sort(key=lambda each: _digest(seed, speaker, each.path.name, each.start_sec))
+        utterances.sort(key=lambda each: digest(seed, speaker, each.path.name, each.start_sec))
     taken: list[Example] = []
     round_ = 0
     while len(taken) < count:
-        order = sorted(by_speaker, key=lambda speaker: _digest(seed, round_, speaker))
+        order = sorted(by_speaker, key=lambda speaker: digest(seed, round_, speaker))
         taken += [by_speaker[speaker][round_ % len(by_speaker[speaker])] for speaker in order]
         round_ += 1
     return taken[:count]
-
-
-def _digest(*key: object) -> bytes:
-    return hashlib.sha256("\t".join(map(str, key)).encode(errors="surrogateescape")).digest()

@@ -44,6 +44,11 @@ class FrameStack(nn.Module):
     def clip_format(self) -> ClipFormat:
         return ClipFormat(audio=False, video=True, size_px=self.size_px, stride_sec=self.stride_sec)
 
+    @property
+    def frame_sec(self) -> float:
+        """Distance of two frames."""
+        return self.stride_sec
+
     def num_steps(self, duration_sec: float) -> int:
         """Number of frames in ``duration_sec``; the last may be on show for less than ``stride_sec``."""
         return max(1, math.ceil(duration_sec / self.stride_sec - 1e-6))

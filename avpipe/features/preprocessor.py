@@ -43,6 +43,11 @@ class Preprocessor(nn.Module):
         self.waveform = waveform
 
     @property
+    def overlap_sec(self) -> float:
+        """Of two windows."""
+        return self.window_sec - self.hop_sec
+
+    @property
     def senses(self) -> tuple[str, ...]:
         return tuple(sense for sense in TIME_AXIS if getattr(self, sense) is not None)
 
@@ -69,8 +74,16 @@ class Preprocessor(nn.Module):
     @property
     def window_steps(self) -> dict[str, int]:
         """Length of each sense's time axis in a full window, to which :func:`avpipe.features.collate` pads."""
+        return {sense: module.num_steps(self.window_sec) for sense, module in self._makers.items()}
+
+    def frame_sec(self, sense: str) -> float:
+        """Seconds from one place of a sense's time axis to the next."""
+        return self._makers[sense].frame_sec
+
+    @property
+    def _makers(self) -> dict[str, LogMel | FrameStack | Waveform]:
         modules = {"audio": self.audio, "video": self.video, "waveform": self.waveform}
-        return {sense: module.num_steps(self.window_sec) for sense, module in modules.items() if module is not None}
+        return {sense: module for sense, module in modules.items() if module is not None}
 
     def forward(self, clip: Clip) -> Features:
         """The features of the senses that the clip has; a sense that it lacks is absent."""

@@ -69,6 +69,11 @@ class LogMel(nn.Module):
     def clip_format(self) -> ClipFormat:
         return ClipFormat(sample_rate=self.sample_rate, mono=True)
 
+    @property
+    def frame_sec(self) -> float:
+        """Distance of two frames."""
+        return self.hop_length / self.sample_rate
+
     def num_steps(self, duration_sec: float) -> int:
         """Number of frames of a waveform of ``duration_sec``."""
         return 1 + round(duration_sec * self.sample_rate) // self.hop_length
@@ -118,6 +123,11 @@ class Waveform(nn.Module):
     @property
     def clip_format(self) -> ClipFormat:
         return ClipFormat(sample_rate=self.sample_rate, mono=True)
+
+    @property
+    def frame_sec(self) -> float:
+        """Distance of two samples."""
+        return 1.0 / self.sample_rate
 
     def num_steps(self, duration_sec: float) -> int:
         """Number of samples in ``duration_sec``."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from avpipe.errors import ArgumentError
 from avpipe.files import written_whole
+from avpipe.inference.subtitles import write_srt, write_txt, write_vtt
 
 Record = Mapping[str, Any]
 Writer = Callable[[Path, Iterable[Record]], Path]
@@ -35,7 +36,13 @@ def write_csv(folder: Path, records: Iterable[Record]) -> Path:
     return path
 
 
-WRITERS: Mapping[str, Writer] = {"jsonl": write_jsonl, "csv": write_csv}
+WRITERS: Mapping[str, Writer] = {
+    "jsonl": write_jsonl,
+    "csv": write_csv,
+    "srt": write_srt,
+    "vtt": write_vtt,
+    "txt": write_txt,
+}
 
 
 def writers(names: Iterable[str]) -> list[Writer]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from avpipe.media import Coverage
+from avpipe.objectives import Word
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,8 @@ class TaskAnswer:
     scores: Mapping[str, float]
     text: str | None
     windows: tuple[WindowAnswer, ...]
+    words: tuple[Word, ...] = ()
+    """Of the text, with their times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,7 @@ def _plain(value: Any) -> Any:
         return {key: _plain(part) for key, part in value.items()}
     if isinstance(value, tuple | list):
         return [_plain(part) for part in value]
-    if isinstance(value, Coverage | TaskAnswer | WindowAnswer):
+    if isinstance(value, Coverage | TaskAnswer | WindowAnswer | Word):
         return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
     return value
 

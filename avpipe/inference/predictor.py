@@ -150,13 +150,15 @@ class _Run:
     @staticmethod
     def _enter(answer: _Answer, bundle: Bundle, window: Window, said: Decoded) -> None:
         seconds = window.end_sec - window.start_sec
+        said = said.placed(window.start_sec, bundle.step_sec, bundle.preprocessor.overlap_sec)
         # Combined as they come, so that a film of hours keeps one set of scores and not one a window.
         if answer.combined is None:
             answer.combined = said
         else:
             answer.combined = bundle.objective.combine([answer.combined, said], [answer.seconds, seconds])
         answer.seconds += seconds
-        answer.windows.append(WindowAnswer(window.start_sec, window.end_sec, said.label, said.score, said.text))
+        if said.label is not None:
+            answer.windows.append(WindowAnswer(window.start_sec, window.end_sec, said.label, said.score, said.text))
 
     def _close_if_done(self, job: Job) -> None:
         file = self.open[job]
@@ -164,13 +166,7 @@ class _Run:
             return
         del self.open[job]
         tasks = {
-            bundle.name: TaskAnswer(
-                answer.combined.label,
-                answer.combined.score,
-                answer.combined.scores,
-                answer.combined.text,
-                tuple(answer.windows),
-            )
+            bundle.name: _told(bundle.objective.finished(answer.combined), answer.windows)
             for bundle, answer in zip(self.bundles, file.answers, strict=True)
             if answer.combined is not None
         }
@@ -178,3 +174,7 @@ class _Run:
         lost = file.finished.coverage.losses()
         status = "abstained" if not tasks else "partial" if lost else "ok"
         self.deliver(Prediction(job.name, status, "; ".join([*missing, *lost]), file.finished.coverage, tasks))
+
+
+def _told(said: Decoded, windows: Sequence[WindowAnswer]) -> TaskAnswer:
+    return TaskAnswer(said.label, said.score, said.scores, said.text, tuple(windows), said.words)

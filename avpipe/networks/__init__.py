@@ -8,7 +8,9 @@ from avpipe.networks.network import Network, Output
 from avpipe.networks.pooling import MeanPooling, SegmentPooling, StatisticsPooling
 from avpipe.networks.residual2d import ResidualEncoder2d
 from avpipe.networks.residual3d import ResidualEncoder3d
+from avpipe.networks.sequence import SequenceNetwork
 from avpipe.networks.stft import Stft
+from avpipe.networks.time_conv import TimeConvEncoder
 
 __all__ = [
     "Concatenation",
@@ -22,6 +24,8 @@ __all__ = [
     "ResidualEncoder2d",
     "ResidualEncoder3d",
     "SegmentPooling",
+    "SequenceNetwork",
     "StatisticsPooling",
     "Stft",
+    "TimeConvEncoder",
 ]

@@ -80,6 +80,7 @@ class ResidualEncoder2d(nn.Module):
         self.halve = nn.ModuleList(nn.MaxPool2d((2, stride), ceil_mode=True) for stride in strides)
         self.bands = bands
         self.time_strides = [math.prod(strides[: stage + 1]) for stage in range(len(channels))]
+        self.time_stride = self.time_strides[-1]
         self.out_dim = channels[-1] * bands
 
     def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
@@ -94,7 +95,7 @@ class ResidualEncoder2d(nn.Module):
         for block, halve, stride in zip(self.stages, list(self.halve)[1:], self.time_strides, strict=False):
             x = halve(block(x, _mask(strided(lengths, stride), x)))
         vectors = nn.functional.adaptive_avg_pool2d(x, (self.bands, x.shape[3])).flatten(1, 2)
-        return vectors, strided(lengths, self.time_strides[-1])
+        return vectors, strided(lengths, self.time_stride)
 
 
 def _mask(lengths: Tensor, x: Tensor) -> Tensor:

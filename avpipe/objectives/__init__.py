@@ -3,6 +3,18 @@
 from avpipe.objectives.classification import Classification
 from avpipe.objectives.enhancement import Enhancement
 from avpipe.objectives.interval import bootstrap_interval
-from avpipe.objectives.objective import Batch, Decoded, Objective
+from avpipe.objectives.objective import Batch, Decoded, Objective, Word
+from avpipe.objectives.transcription import Transcription, WordTranscription, plain_text
 
-__all__ = ["Batch", "Classification", "Decoded", "Enhancement", "Objective", "bootstrap_interval"]
+__all__ = [
+    "Batch",
+    "Classification",
+    "Decoded",
+    "Enhancement",
+    "Objective",
+    "Transcription",
+    "Word",
+    "WordTranscription",
+    "bootstrap_interval",
+    "plain_text",
+]

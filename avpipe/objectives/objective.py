@@ -20,7 +20,8 @@ class Batch:
     """Windows of one shape with their targets.
 
     Shape:
-        features: (B, ...) a sense; lengths: (B,) a sense; targets: (B, ...), as :meth:`Objective.encode` makes them.
+        features: (B, ...) a sense; lengths: (B,) a sense; targets: (B, ...), as :meth:`Objective.encode` makes them,
+        with -1 behind those that are shorter than others.
     """
 
     features: Features
@@ -56,6 +57,17 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
+class Word:
+    """A piece of a transcript, and when it was said."""
+
+    text: str
+    start_sec: float
+    end_sec: float
+    score: float
+    """How sure, in [0, 1]."""
+
+
+@dataclass(frozen=True, slots=True)
 class Decoded:
     """An answer in a person's terms."""
 
@@ -65,15 +77,40 @@ class Decoded:
     scores: dict[str, float] = field(default_factory=dict)
     """By label; they sum to 1."""
     text: str | None = None
+    words: tuple[Word, ...] = ()
+    """Of the text."""
+    units: tuple[Word, ...] = ()
+    """What words are made of, before they are: letters, say. Times are in steps of the network's answer until
+    :meth:`placed` makes seconds of them."""
+    border_sec: float = 0.0
+    """From where on the units of a window count that lies behind another: the middle of their overlap."""
+
+    def placed(self, start_sec: float, step_sec: float, overlap_sec: float) -> "Decoded":
+        """The answer of a window, its units at their seconds in the file.
+
+        Args:
+            start_sec: where the window begins.
+            step_sec: from one step of the network's answer to the next.
+            overlap_sec: of two windows.
+        """
+        units = tuple(
+            Word(unit.text, start_sec + unit.start_sec * step_sec, start_sec + unit.end_sec * step_sec, unit.score)
+            for unit in self.units
+        )
+        return replace(self, units=units, border_sec=start_sec + overlap_sec / 2.0)
 
 
 class Objective(nn.Module, ABC):
     """Loss, metrics and decoding of one kind of output."""
 
     best_metric: str
-    """Name of the metric by which the best checkpoint is chosen; greater is better."""
+    """Name of the metric by which the best checkpoint is chosen; greater is better but for :attr:`best_is_least`."""
+    best_is_least: bool = False
+    """The other way round: a rate of errors."""
     has_calibration: bool = False
     """Whether :meth:`calibration` tells anything."""
+    needs_whole: bool = False
+    """Whether a target tells of its whole recording, in order, so that no window can be cut out of it to learn from."""
 
     @classmethod
     @abstractmethod
@@ -104,6 +141,10 @@ class Objective(nn.Module, ABC):
     @abstractmethod
     def combine(self, windows: Sequence[Decoded], weights: Sequence[float]) -> Decoded:
         """One answer for a file from those for its windows; ``weights`` are their true seconds."""
+
+    def finished(self, combined: Decoded) -> Decoded:
+        """The answer for a file, when all of its windows are combined."""
+        return combined
 
     def calibration(
         self, windows: Sequence[tuple[Tensor, Tensor]], targets: Sequence[Any], refuse_right: float

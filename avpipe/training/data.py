@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from pytorch_lightning import LightningDataModule
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, IterableDataset, Sampler, get_worker_info
 
 from avpipe.augment import Augmentation, item_generator, random_start
@@ -18,6 +18,7 @@ from avpipe.features import TIME_AXIS, Features, Preprocessor, collate, single_t
 from avpipe.media import MediaError
 from avpipe.objectives import Batch, Objective
 from avpipe.training.recordings import Reader, Recording
+from avpipe.training.sampling import Buckets, EpochSampler
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,40 +156,6 @@ class ValidationWindows(IterableDataset[Item]):
                 warnings.warn(f"left out of validation: {error}", stacklevel=1)
 
 
-class EpochSampler(Sampler[int]):
-    """Places of a data set in a seeded order, another one each epoch, with the epoch told in the place.
-
-    Args:
-        size: of the data set.
-        seed: of the orders.
-        weights: (size,), how often each item comes, relative to the others; None: each comes once a pass.
-        passes: over all items in an epoch, each in its own order and with its own draws.
-    """
-
-    def __init__(self, size: int, seed: int, weights: Sequence[float] | None = None, passes: int = 1) -> None:
-        self.size = size
-        self.seed = seed
-        self.passes = passes
-        self.weights = None if weights is None else np.asarray(weights) / np.sum(weights)
-        self.epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Lightning calls this before each epoch, also after a resume."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return self.passes * self.size
-
-    def __iter__(self) -> Iterator[int]:
-        for number in range(self.epoch * self.passes, (self.epoch + 1) * self.passes):
-            generator = item_generator(self.seed, number, self.size)
-            if self.weights is None:
-                order = generator.permutation(self.size)
-            else:
-                order = generator.choice(self.size, self.size, p=self.weights)
-            yield from (number * self.size + order).tolist()
-
-
 @dataclass(frozen=True, slots=True)
 class Loading:
     """How batches are loaded."""
@@ -204,6 +171,8 @@ class Loading:
     pin_memory: bool = False
     passes: int = 1
     """Draws from each training recording in an epoch."""
+    lengths_sec: Sequence[float] | None = None
+    """Of the training recordings, where batches are to be of recordings of like length; None: they need not be."""
 
 
 class AVDataModule(LightningDataModule):
@@ -226,7 +195,9 @@ class AVDataModule(LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Any]:
         size = len(self.train_windows)
-        sampler = EpochSampler(size, self.loading.seed, self.loading.weights, self.loading.passes)
+        lengths_sec = self.loading.lengths_sec
+        buckets = None if lengths_sec is None else Buckets(lengths_sec, self.loading.batch_size)
+        sampler = EpochSampler(size, self.loading.seed, self.loading.weights, self.loading.passes, buckets)
         # A last batch of one would leave BatchNorm without a variance.
         return self._loader(self.train_windows, self._collate_training, sampler, size > self.loading.batch_size)
 
@@ -289,7 +260,7 @@ class AVDataModule(LightningDataModule):
             raise RunStopped("a batch", "none of its files can be read", "see the warnings above")
         features, lengths = collate([item.features for item in items], self._steps(items))
         device = next(iter(features.values())).device
-        targets = torch.stack([item.target for item in items]).to(device)
+        targets = _stacked([item.target for item in items]).to(device)
         examples = tuple(item.example for item in items)
         return Batch(features, lengths, targets, examples, tuple(item.seconds for item in items))
 
@@ -300,5 +271,14 @@ class AVDataModule(LightningDataModule):
             longest = max((item.features[sense].shape[axis] for item in items if sense in item.features), default=0)
             if longest:
                 # In sixteens, as each new shape costs a search for the fastest convolution.
-                steps[sense] = min(steps[sense], -(-longest // 16) * 16)
+                padded = -(-longest // 16) * 16
+                # What was drawn out longer than a window is cut, but where the target tells of all of it.
+                steps[sense] = padded if self.train_windows.objective.needs_whole else min(steps[sense], padded)
         return steps
+
+
+def _stacked(targets: Sequence[Tensor]) -> Tensor:
+    """(B, ...); -1 stands behind those that are shorter than others."""
+    if targets[0].ndim == 0:
+        return torch.stack(list(targets))
+    return nn.utils.rnn.pad_sequence(list(targets), batch_first=True, padding_value=-1)

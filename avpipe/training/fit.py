@@ -75,13 +75,17 @@ def train(config: Mapping[str, Any], job: Job) -> None:
     train_part, val_part = _readable(job, config["select"])
     specs = _specs(config, [recording.example.target for recording in train_part])
     objective: Objective = instantiate(specs["objective"])
+    if objective.needs_whole:
+        window_sec = config["preprocess"]["window_sec"]
+        train_part, val_part = (_short_enough(job, part, window_sec) for part in (train_part, val_part))
     data = _data(config, device, specs["preprocessor"], objective, train_part, val_part)
     train_examples, val_examples = ([recording.example for recording in part] for part in (train_part, val_part))
     torch.manual_seed(config["seed"])  # anew: whether filling the cache has drawn anything is not to be seen here
     network = instantiate(specs["network"])
     _check_input(network, data)
     optim = {**config["optim"], "lr": _learning_rate(config, job.folder, network, objective, data)}
-    learner = Learner(network, objective, instantiate(optim), train_examples, val_examples, config["seed"])
+    recipe, preprocessor = instantiate(optim), data.preprocessor
+    learner = Learner(network, objective, recipe, train_examples, val_examples, config["seed"], preprocessor)
     chosen = _fit(config, device, job.folder, learner, data)
     learner.load_state_dict(read_checkpoint(chosen)["state_dict"])
     save_bundle(job.bundle, specs, network.cpu(), objective.cpu(), _origin(config, job))
@@ -112,6 +116,20 @@ def _readable(job: Job, select: str) -> tuple[list[Recording], list[Recording]]:
         if empty := sorted({str(example.target) for example in job.split.train} - readable):
             raise AvpipeError(job.corpus.root, f"no recording of {empty[0]!r} can be read", "mend or remove its files")
     return train_part, val_part
+
+
+def _short_enough(job: Job, part: list[Recording], window_sec: float) -> list[Recording]:
+    """The recordings that are whole in a window: of what is cut out of a longer one the target does not tell."""
+    short = [recording for recording in part if recording.duration_sec <= window_sec + 1e-3]
+    if len(short) < len(part):
+        told = f"{len(part) - len(short)} of {len(part)} recordings are longer than preprocess.window_sec={window_sec}"
+        print(f"warning: {told}: left out", file=sys.stderr)
+        with (job.folder / "warnings.txt").open("a", encoding="utf-8") as file:
+            file.write(f"{told}: left out\n")
+        if not short:
+            remedy = "cut them at pauses, or give a longer window"
+            raise ArgumentError(f"preprocess.window_sec={window_sec}", "every recording is longer", remedy)
+    return short
 
 
 def _specs(config: Mapping[str, Any], targets: Sequence[Any]) -> dict[str, Spec]:
@@ -146,9 +164,15 @@ def _data(
         train_part, train_reader, augmentation, objective, seed, from_features, on_device and not from_features
     )
     val = ValidationWindows(val_part, val_reader, objective)
-    weights = _balanced(train_part) if settings["sampling"] == "balanced" else None
-    pinned = device.type == "cuda"
-    loading = Loading(settings["batch_size"], workers, seed, weights, pinned, settings["passes"])
+    loading = Loading(
+        batch_size=settings["batch_size"],
+        workers=workers,
+        seed=seed,
+        weights=_balanced(train_part) if settings["sampling"] == "balanced" else None,
+        pin_memory=device.type == "cuda",
+        passes=settings["passes"],
+        lengths_sec=[each.duration_sec for each in train_part] if objective.needs_whole else None,
+    )
     return AVDataModule(train, val, loading)
 
 
@@ -200,7 +224,7 @@ def _fit(config: Mapping[str, Any], device: torch.device, folder: Path, learner:
         precision=config["device"]["precision"],
         default_root_dir=str(folder),
         logger=_loggers(config, folder),
-        callbacks=_callbacks(config, folder, f"val/{learner.objective.best_metric}" if validated else None),
+        callbacks=_callbacks(config, folder, learner.objective if validated else None),
         plugins=[WholeCheckpointIO()],
         log_every_n_steps=10,
         num_sanity_val_steps=0,
@@ -215,17 +239,22 @@ def _fit(config: Mapping[str, Any], device: torch.device, folder: Path, learner:
     return checkpoints / f"{config['select']}.ckpt"
 
 
-def _callbacks(config: Mapping[str, Any], folder: Path, metric: str | None) -> list[Callback]:
+def _callbacks(config: Mapping[str, Any], folder: Path, objective: Objective | None) -> list[Callback]:
+    """
+    Args:
+        objective: whose metric tells which epoch is best; None: nothing is validated.
+    """
     checkpoints = folder / "checkpoints"
     average = WeightAveraging(multi_avg_fn=warmed_up_average(config["ema_decay"]))
     # At the end of the epoch, when all of it has been told; two of them, as Lightning's own "last" is only written
     # where there is a new best.
     shared: dict[str, Any] = {"enable_version_counter": False, "save_on_train_epoch_end": True}
     callbacks = [average, progress(), History(folder / "history.csv")]
-    if metric and config["patience"] is not None:
-        callbacks.append(EarlyStopping(metric, patience=config["patience"], mode="max"))
-    if metric:
-        callbacks.append(ModelCheckpoint(checkpoints, "best", metric, mode="max", **shared))
+    if objective is not None:
+        metric, mode = f"val/{objective.best_metric}", "min" if objective.best_is_least else "max"
+        if config["patience"] is not None:
+            callbacks.append(EarlyStopping(metric, patience=config["patience"], mode=mode))
+        callbacks.append(ModelCheckpoint(checkpoints, "best", metric, mode=mode, **shared))
     return [*callbacks, ModelCheckpoint(checkpoints, "last", **shared)]
 
 

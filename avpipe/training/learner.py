@@ -11,7 +11,8 @@ from torch import Tensor
 
 from avpipe.corpora import Example
 from avpipe.errors import RunStopped
-from avpipe.networks import Network
+from avpipe.features import Preprocessor
+from avpipe.networks import Network, SequenceNetwork
 from avpipe.objectives import Batch, Decoded, Objective
 from avpipe.training.optim import Recipe
 
@@ -29,16 +30,18 @@ class Learner(LightningModule):
         train: the examples that training batches refer to by their places.
         val: the same of validation batches.
         seed: of what the network itself draws (dropout), together with the epoch and the batch.
+        preprocessor: of the windows.
     """
 
     def __init__(
         self,
-        network: Network,
+        network: Network | SequenceNetwork,
         objective: Objective,
         optim: Recipe,
         train: Sequence[Example],
         val: Sequence[Example],
         seed: int,
+        preprocessor: Preprocessor,
     ) -> None:
         super().__init__()
         self.network = network
@@ -47,6 +50,8 @@ class Learner(LightningModule):
         self.train_examples = tuple(train)
         self.val_examples = tuple(val)
         self.seed = seed
+        self.hop_sec, self.overlap_sec = preprocessor.hop_sec, preprocessor.overlap_sec
+        self.step_sec = network.step_sec(preprocessor) if isinstance(network, SequenceNetwork) else 0.0
         self.val_windows: dict[int, list[tuple[Decoded, float]]] = defaultdict(list)
 
     def on_train_batch_start(self, batch: Batch, batch_index: int) -> None:
@@ -67,10 +72,13 @@ class Learner(LightningModule):
         self.log("val/loss", loss, on_epoch=True, batch_size=len(batch.targets))
         answers = self.objective.judge(output, batch)
         for example, seconds, answer in zip(batch.examples, batch.seconds, answers, strict=True):
-            self.val_windows[example].append((answer, seconds))
+            start_sec = len(self.val_windows[example]) * self.hop_sec
+            placed = answer.placed(start_sec, self.step_sec, self.overlap_sec)
+            self.val_windows[example].append((placed, seconds))
 
     def on_validation_epoch_end(self) -> None:
-        answers = [self.objective.combine(*zip(*windows, strict=True)) for windows in self.val_windows.values()]
+        combined = [self.objective.combine(*zip(*windows, strict=True)) for windows in self.val_windows.values()]
+        answers = [self.objective.finished(each) for each in combined]
         metrics = self.objective.metrics()
         self.objective.update(metrics, answers, [self.val_examples[place].target for place in self.val_windows])
         for name, value in metrics.compute().items():

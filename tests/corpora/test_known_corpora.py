@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from avpipe.corpora import (
+    CommonVoice,
     Corpus,
     CorpusError,
+    DigitStrings,
     Esc,
     Example,
     Fights,
@@ -17,6 +19,7 @@ from avpipe.corpora import (
     Ravdess,
     SpeechCommands,
     YesNo,
+    make_folds,
     make_split,
 )
 from avpipe.errors import ArgumentError
@@ -110,6 +113,64 @@ def test_librispeech_with_one_chapter_a_speaker_cannot_be_split_by_group(tmp_pat
     assert {example.target for example in make_split(LibriSpeech(tmp_path), by="random").test} == {"3", "4"}
 
 
+def librispeech(root: Path, subsets: tuple[str, ...] = ("train-clean-100", "dev-other", "test-other")) -> Path:
+    """Two speakers a subset; the first lies flat, as some subsets are packed."""
+    for number, subset in enumerate(subsets):
+        for speaker in (number * 10 + 1, number * 10 + 2):
+            folder = root / subset / (f"{speaker}/7" if number else "")
+            names = [f"{speaker}-7-000{utterance}" for utterance in range(2)]
+            trees.write_recordings(folder, (f"{name}.wav" for name in names))
+            lines = (f"{name} THAT'S {name[-1]} OF {speaker}\n" for name in names)
+            (folder / f"{speaker}-7.trans.txt").write_text("".join(lines))
+    return root
+
+
+@pytest.mark.parametrize("label", ["voice", "text"])
+def test_librispeech_sets_speakers_apart_by_subset(tmp_path: Path, label: str) -> None:
+    corpus = LibriSpeech(librispeech(tmp_path), label)
+    split = make_split(corpus)
+    assert split.method == "official"
+    assert [sorted({each.group for each in side}) for side in (split.train, split.val, split.test)] == [
+        ["1", "2"], ["11", "12"], ["21", "22"]
+    ]  # fmt: skip
+    assert split.warnings == ()
+    example = by_name(corpus)["21-7-0001"]
+    assert example.target == {"voice": "21", "text": "THAT'S 1 OF 21"}[label]
+    assert make_folds(corpus, "leave_one_group_out")[0].test[0].group == "1"
+    assert not corpus.has_classes
+    assert LibriSpeech(tmp_path).official_split() is None
+
+
+def test_librispeech_without_test_folders_has_no_official_split(tmp_path: Path) -> None:
+    corpus = LibriSpeech(librispeech(tmp_path, ("train-clean-100", "train-other-500")), "voice")
+    assert corpus.official_split() is None
+    split = make_split(corpus, val_fraction=0.25, test_fraction=0.25)
+    assert [len({each.group for each in side}) for side in (split.train, split.val, split.test)] == [2, 1, 1]
+
+
+def test_librispeech_root_may_be_one_subset(tmp_path: Path) -> None:
+    librispeech(tmp_path)
+    assert set(sides(LibriSpeech(tmp_path / "test-other", "text")).values()) == {"test"}
+    assert set(sides(LibriSpeech(tmp_path / "dev-other", "voice")).values()) == {"val"}
+    assert LibriSpeech(tmp_path / "train-clean-100", "text").official_split() is None
+
+
+def test_librispeech_without_a_transcript_names_the_recording(tmp_path: Path) -> None:
+    root = librispeech(tmp_path, ("train-clean-100",))
+    (root / "train-clean-100" / "1-7.trans.txt").write_bytes(b"\xef\xbb\xbf1-7-0000 ONE\r\n")
+    with pytest.raises(CorpusError, match=r"1-7-0001\.wav: stands not in 1-7\.trans\.txt; download the corpus anew"):
+        LibriSpeech(root, "text").examples()
+    trees.write_recording(root / "train-clean-100" / "1-7-0001.wav").unlink()
+    assert by_name(LibriSpeech(root, "text"))["1-7-0000"].target == "ONE"
+    (root / "train-clean-100" / "1-7.trans.txt").write_bytes(b"\xff")
+    with pytest.raises(CorpusError, match=r"1-7\.trans\.txt: is not UTF-8 text"):
+        LibriSpeech(root, "text").examples()
+    (root / "train-clean-100" / "1-7.trans.txt").unlink()
+    with pytest.raises(CorpusError, match=r"1-7-0000\.wav: has no transcript: there is no 1-7\.trans\.txt.*download"):
+        LibriSpeech(root, "text").examples()
+    assert len(LibriSpeech(root, "voice").examples()) == 3
+
+
 def test_yesno(tmp_path: Path) -> None:
     names = sorted("_".join(f"{number:08b}") for number in range(60))
     corpus = YesNo(trees.write_recordings(tmp_path, (f"{name}.wav" for name in names)))
@@ -180,7 +241,8 @@ def test_fights_names_a_listed_file_that_is_missing(tmp_path: Path) -> None:
         Fights(tmp_path).examples()
 
 
-KNOWN: list[Callable[..., Corpus]] = [Ravdess, Nemo, Fsdd, LibriSpeech, YesNo, Esc, SpeechCommands, Fights]
+LABELLED: list[Callable[..., Corpus]] = [Ravdess, Nemo, Fsdd, DigitStrings, LibriSpeech, CommonVoice, YesNo]
+KNOWN: list[Callable[..., Corpus]] = [*LABELLED, Esc, SpeechCommands, Fights]
 
 
 @pytest.mark.parametrize("build", KNOWN)
@@ -205,7 +267,7 @@ def test_an_empty_corpus_is_an_error(build: Callable[..., Corpus], tmp_path: Pat
         build(tmp_path).examples()
 
 
-@pytest.mark.parametrize("build", [Ravdess, Nemo, Fsdd, LibriSpeech, YesNo])
+@pytest.mark.parametrize("build", LABELLED)
 def test_an_unknown_label_names_the_choices(build: Callable[..., Corpus], tmp_path: Path) -> None:
     with pytest.raises(ArgumentError, match=r"corpus\.label=colour.*choose from "):
         build(tmp_path, label="colour")

@@ -6,7 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from avpipe.corpora import Esc, Fights, Fsdd, LibriSpeech, Manifest, Nemo, Ravdess, Split, YesNo, make_split
+from avpipe.corpora import (
+    CorpusError,
+    Esc,
+    Fights,
+    Fsdd,
+    LibriSpeech,
+    Manifest,
+    Nemo,
+    Ravdess,
+    Split,
+    YesNo,
+    make_split,
+)
 from avpipe.corpora.equality import equal_recordings
 
 pytestmark = pytest.mark.corpora
@@ -74,6 +86,16 @@ def test_librispeech(corpora: Path) -> None:
     assert len({example.target for example in flat}) == len(flat) == 251
     assert Counter(Counter(example.target for example in nested).values()) == {10: 10}
     assert len(LibriSpeech().examples()) == 351
+
+
+def test_librispeech_voices_that_test_are_never_trained(corpora: Path) -> None:
+    split = make_split(LibriSpeech(label="voice"))
+    assert len(split.test) == 100
+    assert [len(side) for side in groups(split)] == [213, 38, 10]
+    assert len(set().union(*groups(split))) == 261
+    assert {example.path.relative_to(corpora).parts[1] for example in split.test} == {"test-other"}
+    with pytest.raises(CorpusError, match=r"has no transcript: there is no .*\.trans\.txt beside it"):
+        LibriSpeech(label="text").examples()
 
 
 def test_yesno() -> None:

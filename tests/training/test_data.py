@@ -4,15 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from avpipe.augment import Augmentation, Gain, MixUp, SpecAugment
+from avpipe.augment import Augmentation, Gain, MixUp, SpecAugment, Tempo
 from avpipe.corpora import Example
 from avpipe.errors import RunStopped
 from avpipe.features import LogMel, Preprocessor
 from avpipe.media import write_audio
-from avpipe.objectives import Classification
+from avpipe.objectives import Classification, Transcription
 from avpipe.training import AVDataModule
-from avpipe.training.data import EpochSampler, Loading, TrainingWindows, ValidationWindows
+from avpipe.training.data import Loading, TrainingWindows, ValidationWindows
 from avpipe.training.recordings import Reader, measure
+from avpipe.training.sampling import Buckets, EpochSampler
 from tests.synthetic import noise, write_text_named_wav
 
 PREPROCESSOR = Preprocessor(0.5, 0.25, LogMel(16000, 512, 160, 40))
@@ -171,3 +172,35 @@ def test_one_pass_is_what_an_epoch_was():
 
     assert order() == order(passes=1)
     assert sorted(order()) == list(range(14, 21))
+
+
+def test_batches_of_like_length_hold_every_item_once():
+    lengths = np.random.default_rng(0).uniform(1.0, 9.0, 103)
+    sampler = EpochSampler(103, seed=0, passes=2, buckets=Buckets(lengths, batch_size=4))
+    sampler.set_epoch(3)
+    places = np.array(list(sampler))
+    assert sorted(places.tolist()) == list(range(618, 824))
+    spans = [np.ptp(lengths[places[first : first + 4] % 103]) for first in range(0, 204, 4)]
+    assert np.mean(spans) < 0.8
+    sampler.set_epoch(4)
+    assert not np.array_equal(places - 618, np.array(list(sampler)) - 824)
+
+
+def test_transcripts_of_any_length_stand_in_one_batch(tmp_path):
+    examples = []
+    for index, text in enumerate(("a", "", "ab ba")):
+        path = tmp_path / f"{index}.wav"
+        write_audio(path, noise(0.3 + 0.1 * index, seed=index), 16000)
+        examples.append(Example(path, text))
+    recordings = measure(examples)[0]
+    objective = Transcription([" ", "a", "b"])
+    reader = Reader(PREPROCESSOR)
+    slower = Augmentation(features=[Tempo(0.6, 0.61)])
+    train = TrainingWindows(recordings, reader, slower, objective, 0)
+    loading = Loading(3, 0, 0, lengths_sec=[each.duration_sec for each in recordings])
+    data = AVDataModule(train, ValidationWindows([], reader, objective), loading)
+    (batch,) = data.train_dataloader()
+    rows = dict(zip(batch.examples, batch.targets.tolist(), strict=True))
+    assert rows == {0: [2, -1, -1, -1, -1], 1: [-1] * 5, 2: [2, 3, 1, 3, 2]}
+    # Drawn out, the longest is longer than a window of 51 frames: nothing of it is cut off.
+    assert batch.lengths["audio"].max() > 80

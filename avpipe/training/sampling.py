@@ -1,0 +1,89 @@
+"""The order in which training items come."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from torch.utils.data import Sampler
+
+from avpipe.augment import item_generator
+
+
+@dataclass(frozen=True, slots=True)
+class Buckets:
+    """Batches of items of like length, so that little is padded.
+
+    Args:
+        lengths_sec: of each item.
+        batch_size: items a batch.
+    """
+
+    lengths_sec: Sequence[float]
+    batch_size: int
+
+    BATCHES: ClassVar[int] = 16
+    """Of a bucket: within it items are sorted, so that the longest are not always together."""
+
+    def ordered(self, places: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+        """Places of an epoch, as they were drawn, in whole batches of like length; one that is not whole is the last.
+
+        Shape:
+            places: (draws,), an item's index or that and a multiple of their number; returned in another order.
+        """
+        lengths = np.asarray(self.lengths_sec)
+        bucket = self.BATCHES * self.batch_size
+        batches = []
+        for first in range(0, len(places), bucket):
+            part = places[first : first + bucket]
+            part = part[np.argsort(lengths[part % len(lengths)], kind="stable")]
+            batches += [part[place : place + self.batch_size] for place in range(0, len(part), self.batch_size)]
+        whole = [batch for batch in batches if len(batch) == self.batch_size]
+        rest = [batch for batch in batches if len(batch) < self.batch_size]
+        return np.concatenate([whole[place] for place in generator.permutation(len(whole))] + rest)
+
+
+class EpochSampler(Sampler[int]):
+    """Places of a data set in a seeded order, another one each epoch, with the epoch told in the place.
+
+    Args:
+        size: of the data set.
+        seed: of the orders.
+        weights: (size,), how often each item comes, relative to the others; None: each comes once a pass.
+        passes: over all items in an epoch, each in its own order and with its own draws.
+        buckets: makes batches of items of like length; None: they come as they are drawn.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        seed: int,
+        weights: Sequence[float] | None = None,
+        passes: int = 1,
+        buckets: Buckets | None = None,
+    ) -> None:
+        self.size = size
+        self.seed = seed
+        self.passes = passes
+        self.buckets = buckets
+        self.weights = None if weights is None else np.asarray(weights) / np.sum(weights)
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Lightning calls this before each epoch, also after a resume."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.passes * self.size
+
+    def __iter__(self) -> Iterator[int]:
+        places = []
+        for number in range(self.epoch * self.passes, (self.epoch + 1) * self.passes):
+            generator = item_generator(self.seed, number, self.size)
+            if self.weights is None:
+                order = generator.permutation(self.size)
+            else:
+                order = generator.choice(self.size, self.size, p=self.weights)
+            places.append(number * self.size + order)
+        drawn = np.concatenate(places)
+        yield from (drawn if self.buckets is None else self.buckets.ordered(drawn, generator)).tolist()
