@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avpipe.cli.command import parse
-from avpipe.config import compose, conf_dir, instantiate, plain, quote_path
+from avpipe.config import compose, conf_dir, instantiate, plain, quote_path, target_of
 from avpipe.errors import ArgumentError, RunStopped
 from avpipe.training.run import config_digest
 from tests.corpora.trees import write_recording
@@ -102,9 +102,10 @@ LABELLED = sorted(path.stem for path in (conf_dir() / "task").glob("*.yaml") if 
 @pytest.mark.parametrize("task", LABELLED)
 def test_every_labelling_task_composes_and_builds(task):
     config = plain(compose("train", [f"task={task}"]))
-    objective = {**config["objective"], "labels": ["a", "b"], "class_counts": [1, 1]}
-    assert instantiate(objective).num_outputs == 2
-    network = instantiate({**config["network"], "num_outputs": 2})
+    vocabulary = target_of(config["objective"]).vocabulary(["a", "b"])
+    num_outputs = instantiate({**config["objective"], **vocabulary}).num_outputs
+    assert num_outputs >= 2
+    network = instantiate({**config["network"], "num_outputs": num_outputs})
     preprocessor = instantiate(config["preprocess"])
     assert set(preprocessor.senses) == set(network.encoders)
     instantiate(config["augment"])

@@ -18,7 +18,7 @@ hidden journal: the same command again does only what is missing or has changed.
   keep_level          true: speech comes out as loud as it went in, by one gain for the whole sound
   clean_above_db      files whose speech lies so far above their noise are copied; null filters them too
   audio_codec         for sounds whose own codec cannot be written, such as aac, flac, opus
-  overwrite           true: files at the output that avpipe did not write there may be replaced
+  overwrite           true: whatever stands at the output may be replaced
   report              auto, false, or the path of the page (auto: none for a single file)
   workers             processes, auto or a number
   device              cpu, auto, cuda, mps

@@ -119,8 +119,9 @@ class Journal:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
-            remedy = "make room or give rights, then run the same command again: what is answered is kept"
-            raise RunStopped(self.path, str(error), remedy) from error
+            reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+            remedy = "make room or give rights, then run the same command again: what is done is kept"
+            raise RunStopped(self.path, reason, remedy) from error
 
 
 def state_of(path: Path) -> str:

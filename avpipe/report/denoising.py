@@ -99,6 +99,7 @@ def write_denoise_report(
         "totals": totals,
         "settings": flattened({key: value for key, value in totals.items() if key not in _COUNTS}),
         "rows": rows,
+        "max_shown": max_shown,
         "shown": _Shown(rows, sources, output, path),
     }
     return write_page(path, "denoising.html", content)

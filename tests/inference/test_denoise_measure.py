@@ -138,3 +138,35 @@ def test_clipping_is_noticed():
     assert measured(speech, speech).clipped_share == 0.0
     loud = np.clip(10 * speech, -1, 1)
     assert 0.3 < measured(loud, loud).clipped_share < 0.6
+    assert measured(10 * speech, 10 * speech).clipped_share == 0.0  # floats beyond full scale are whole
+
+
+@pytest.mark.parametrize("sizes", [(8 * RATE_HZ,), (1000, 30_000, 700, 97_000)])
+def test_silence_around_a_recording_says_nothing_of_its_noise(sizes):
+    speech, rest = parts(0.1, 4.0)
+    alone = measured(speech + rest, speech + 0.1 * rest)
+    pad = ((0, 0), (2 * RATE_HZ, 2 * RATE_HZ))
+    before, after = np.pad(speech + rest, pad), np.pad(speech + 0.1 * rest, pad)
+    meter, place = Meter(RATE_HZ), 0
+    for size in (*sizes, before.shape[1]):
+        meter.push(before[:, place : place + size], after[:, place : place + size])
+        place = min(place + size, before.shape[1])
+    told = meter.finish()
+    for name in ("speech_before_db", "noise_before_db", "noise_after_db", "level_change_db"):
+        assert getattr(told, name) == pytest.approx(getattr(alone, name), abs=0.1), name
+    assert told.duration_sec == 8.0
+
+
+def test_a_constant_offset_is_no_noise():
+    speech, rest = parts(0.05)
+    plain, shifted = (measured(speech + rest + offset, speech + 0.1 * rest + offset) for offset in (0.0, 0.3))
+    assert shifted.snr_before_db == pytest.approx(plain.snr_before_db, abs=0.1)
+
+
+def test_lost_speech_is_a_change_of_level():
+    """A third of the words is gone to a third, in a recording that has no noise."""
+    speech, rest = parts(0.0005, 6.0)
+    lost = np.where(np.arange(speech.shape[1]) % (3 * RATE_HZ // 2) < RATE_HZ // 2, 0.4, 1.0)
+    told = measured(speech + rest, (speech + rest) * lost)
+    assert told.level_change_db == pytest.approx(db((2 + 0.16) / 3), abs=0.3)
+    assert told.has_quiet_pauses

@@ -242,6 +242,44 @@ def test_an_output_that_was_changed_is_not_ours_any_more(recordings, tmp_path):
     assert sound_of(out / "y.flac").shape == sound_of(recordings / "y.flac").shape
 
 
+def test_files_of_another_folder_do_not_replace_those_of_the_first(recordings, tmp_path):
+    out = tmp_path / "out"
+    run(recordings, out)
+    before = (out / "y.flac").read_bytes()
+    other = tmp_path / "other"
+    write(other / "y.flac", words(1.5, seed=9))
+    done, records = run(other, out)
+    assert done == []
+    assert "of a file elsewhere" in records[0]["reason"]
+    assert (out / "y.flac").read_bytes() == before
+    assert run(other, out, overwrite=True)[0] == ["y.flac"]
+
+
+def test_a_folder_in_a_list_is_a_row(recordings, tmp_path):
+    (recordings / "list.txt").write_text("a\ny.flac\n")
+    _, records = run(recordings / "list.txt", tmp_path / "out")
+    assert [record["status"] for record in records] == ["error", "ok"]
+    assert f"{recordings / 'a'}: is a folder" in records[0]["reason"]
+
+
+def test_a_recording_with_quiet_pauses_that_loses_much_is_warned_about(tmp_path):
+    """Between soft words stand loud ones, which the filter takes for noise."""
+    sound = words(6.0, noise=0.0005)
+    sound[:, 3 * RATE_HZ :] *= 0.3
+    row = one(write(tmp_path / "in.wav", sound), tmp_path / "out.wav", Ceiling())
+    assert "though its pauses are all but silent" in row.warnings[0]
+
+
+class Ceiling(Gate):
+    """Takes what is loud for noise."""
+
+    def stream(self, sample_rate, channels):
+        stream = super().stream(sample_rate, channels)
+        stream.push = lambda block: block * np.where(np.abs(block) > 0.1, np.float32(0.7), np.float32(1.0))
+        stream.finish = lambda: np.zeros((channels, 0), np.float32)
+        return stream
+
+
 def test_a_bad_file_is_a_row_and_is_tried_again(recordings, tmp_path):
     write_text_named_wav(recordings / "text.wav")
     (recordings / "empty.flac").touch()

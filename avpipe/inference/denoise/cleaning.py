@@ -29,6 +29,9 @@ MAX_CLIPPED_SHARE = 1e-4
 DOUBTFUL_DB = 1.0
 """Below this estimated ratio of speech to noise lies nearly all music, and of speech only what lies deep in noise."""
 
+MUCH_DB = 20.0
+"""Below this ratio the noise of a recording with quiet pauses comes and goes, or a voice was taken for noise."""
+
 FULL = (errno.ENOSPC, errno.EDQUOT)
 FULL_DISK_BYTES = 1 << 20
 """Where a write failed and no more than this is free, the disk is full: not every library says so."""
@@ -228,6 +231,8 @@ def _doubts(one: Measurement, action: str) -> list[str]:
         lines.append("little or no speech found: what was removed may have been wanted")
     elif action == "cleaned" and one.snr_before_db is not None and one.snr_before_db < DOUBTFUL_DB:
         lines.append("most of the sound was removed: is it music, or speech under still more noise? compare both")
+    elif action == "cleaned" and one.has_quiet_pauses and one.snr_before_db is not None and one.snr_before_db < MUCH_DB:
+        lines.append("much was removed, though its pauses are all but silent: was it wanted? compare both")
     if one.clipped_share > MAX_CLIPPED_SHARE:
         lines.append(f"clipped: {100 * one.clipped_share:.2g} % of the samples stand at full scale; that is not mended")
     return lines

@@ -16,7 +16,8 @@ from avpipe.inference.journal import AnyJob, Journal, state_of
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS output (
-    name TEXT PRIMARY KEY, target BLOB NOT NULL, part BLOB NOT NULL, state TEXT NOT NULL, sha256 TEXT NOT NULL
+    name TEXT PRIMARY KEY, target BLOB NOT NULL, part BLOB NOT NULL, state TEXT NOT NULL, sha256 TEXT NOT NULL,
+    source BLOB NOT NULL
 ) WITHOUT ROWID
 """
 
@@ -63,10 +64,14 @@ class OutputJournal(Journal):
 
     def _stands(self, job: Job) -> bool:
         answer = self._row(job.name)
-        return answer is not None and json.loads(answer[3])["status"] != "error" and self.owns(job)
+        return answer is not None and json.loads(answer[3])["status"] != "error" and self._is_ours(job)
 
     def owns(self, job: Job) -> bool:
-        """Whether what stands at the target is as we left it."""
+        """Whether what stands at the target is as we left it, and was made of the file of the job."""
+        output = self._output(job.name)
+        return output is not None and output[3] == _source(job) and self._is_ours(job)
+
+    def _is_ours(self, job: Job) -> bool:
         output = self._output(job.name)
         if output is None or output[0] != self._place(job.target) or not job.target.is_file():
             return False
@@ -80,8 +85,8 @@ class OutputJournal(Journal):
         with self._guarded():
             self.connection.execute("BEGIN")
             self.connection.execute(
-                "INSERT OR REPLACE INTO output VALUES (?, ?, ?, ?, ?)",
-                (job.name, self._place(job.target), self._place(part), identity(part), sha256),
+                "INSERT OR REPLACE INTO output VALUES (?, ?, ?, ?, ?, ?)",
+                (job.name, self._place(job.target), self._place(part), identity(part), sha256, _source(job)),
             )
             self.add(row)
             self.connection.execute("COMMIT")
@@ -90,12 +95,17 @@ class OutputJournal(Journal):
     def _place(self, path: Path) -> bytes:
         return os.fsencode(path.relative_to(self.folder))
 
-    def _output(self, name: str) -> tuple[bytes, str, str] | None:
+    def _output(self, name: str) -> tuple[bytes, str, str, bytes] | None:
         with self._guarded():
-            row: tuple[bytes, str, str] | None = self.connection.execute(
-                "SELECT target, state, sha256 FROM output WHERE name = ?", (name,)
+            row: tuple[bytes, str, str, bytes] | None = self.connection.execute(
+                "SELECT target, state, sha256, source FROM output WHERE name = ?", (name,)
             ).fetchone()
         return row
+
+
+def _source(job: Job) -> bytes:
+    """Where a file lay that was cleaned: another folder has files of the same names."""
+    return os.fsencode(os.path.abspath(job.path))
 
 
 def identity(path: Path) -> str:

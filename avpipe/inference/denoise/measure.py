@@ -15,11 +15,6 @@ LOWEST_DB = -130.0
 NUM_LEVELS = 160
 """Levels are told apart in steps of 1 dB of full scale, from LOWEST_DB up."""
 
-RATIO_STEP_DB = 0.1
-LOWEST_RATIO_DB = -12.05
-NUM_RATIOS = 180
-"""Steps of the ratio of output to input; 0 dB is the middle of one."""
-
 ACTIVE_MARGIN_DB = 15.9
 """A frame is active speech if it lies no further below the mean level of active frames.
 
@@ -32,7 +27,8 @@ SILENT_POWER = 1e-10
 KEPT_SHARE = 0.2
 """A frame of which the filter leaves at least this share of the energy is one of speech."""
 
-FULL_SCALE = 0.9998
+FULL_SCALE, BEYOND_SCALE = 0.9998, 1.0002
+"""Between them lies what was cut off; floats beyond stand for themselves."""
 
 MIN_SPEECH_SEC = 0.2
 MIN_SPEECH_SHARE = 0.03
@@ -61,9 +57,6 @@ BLEND_FROM_DB, BLEND_TO_DB = 12.0, 22.0
 MOST_RATIO_DB = 60.0
 """Ratios above are told as this one: digital silence has no level, and nobody hears what lies so far below speech."""
 
-LEAST_DISTURBED = 0.8
-"""Of the active frames of a quiet recording the level is compared in the one that lost less than so many of them."""
-
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
@@ -83,6 +76,8 @@ class Measurement:
     noise_before_db: float | None = None
     noise_after_db: float | None = None
     """After: as before, less what the filter takes off in pauses."""
+    pause_db: float | None = None
+    """Of the input, in the quieter half of the pauses."""
     removed_db: float | None = None
     """Of the difference between input and output, over the whole stream."""
     clipped_share: float = 0.0
@@ -92,6 +87,12 @@ class Measurement:
     def has_speech(self) -> bool:
         """Whether there is enough of it to measure."""
         return self.speech_before_db is not None
+
+    @property
+    def has_quiet_pauses(self) -> bool:
+        """Whether the quieter half of the pauses lies so far below speech as in a clean recording."""
+        ratio_db = _difference(self.speech_before_db, self.pause_db)
+        return ratio_db is not None and ratio_db >= CLEAN_PAUSES_DB
 
     @property
     def snr_before_db(self) -> float | None:
@@ -127,8 +128,6 @@ class _Sums:
     common: np.ndarray = field(default_factory=lambda: np.zeros(NUM_LEVELS))
     """Products of input and ``left``."""
     removed: np.ndarray = field(default_factory=lambda: np.zeros(NUM_LEVELS))
-    ratios: np.ndarray = field(default_factory=lambda: np.zeros((NUM_LEVELS, NUM_RATIOS)))
-    """Frames by the ratio of output to input, too."""
 
 
 class Meter:
@@ -150,7 +149,9 @@ class Meter:
         self._gain = gain
         self._before = self._after = np.zeros((0, 0), np.float32)
         self._sums = _Sums()
-        self._samples = self._sound_frames = self._speech_frames = self._clipped = 0
+        self._samples = self._frames = self._sound_frames = self._speech_frames = self._clipped = 0
+        self._still = 0
+        """Silent frames since the last sound, of which it is not known yet whether another follows."""
         self._channels = 1
 
     def push(self, before: np.ndarray, after: np.ndarray) -> None:
@@ -161,7 +162,8 @@ class Meter:
         """
         self._samples += after.shape[1]
         self._channels = before.shape[0]
-        full = np.abs(before) >= FULL_SCALE
+        size = np.abs(before)
+        full = (size >= FULL_SCALE) & (size <= BEYOND_SCALE)
         if full.any():
             self._clipped += int((full[:, 1:] & full[:, :-1]).sum())
         if after.size:
@@ -174,12 +176,24 @@ class Meter:
 
     def _enter(self, before: np.ndarray, after: np.ndarray) -> None:
         shape = len(before), before.shape[1] // self._frame, self._frame
-        x, y = before.reshape(shape), after.reshape(shape)
+        # Without what is below all hearing: a constant offset is neither speech nor noise.
+        x, y = (one.reshape(shape) - one.reshape(shape).mean(-1, keepdims=True) for one in (before, after))
         left = y if self._gain == 1.0 else y / np.float32(self._gain)
         left = (left - self._least_gain * x) / (1.0 - self._least_gain) if self._least_gain else left
         before_power, after_power, left_power = _power(x, x), _power(y, y), _power(left, left)
-        levels = _bins(left_power, LOWEST_DB, 1.0, NUM_LEVELS)
-        ratios = _bins(after_power / np.maximum(before_power, 1e-20), LOWEST_RATIO_DB, RATIO_STEP_DB, NUM_RATIOS)
+        sounding = before_power > SILENT_POWER
+        self._frames += len(sounding)
+        # Silence counts between sounds alone: how much of it lies before and behind says nothing of the sound.
+        if not sounding.any():
+            self._still += len(sounding) if self._sound_frames else 0
+            return
+        first, last = np.nonzero(sounding)[0][[0, -1]]
+        self._sums.count[0] += self._still
+        self._still = len(sounding) - 1 - int(last)
+        heard = slice(0 if self._sound_frames else int(first), int(last) + 1)
+        x, y, left, sounding = x[:, heard], y[:, heard], left[:, heard], sounding[heard]
+        before_power, after_power, left_power = before_power[heard], after_power[heard], left_power[heard]
+        levels = _levels(left_power)
         removed = x - y
         for sums, power in (
             (self._sums.count, np.ones_like(before_power)),
@@ -190,8 +204,6 @@ class Meter:
             (self._sums.removed, _power(removed, removed)),
         ):
             sums += np.bincount(levels, power, NUM_LEVELS)
-        np.add.at(self._sums.ratios, (levels, ratios), 1.0)
-        sounding = before_power > SILENT_POWER
         self._sound_frames += int(sounding.sum())
         self._speech_frames += int((sounding & (left_power >= KEPT_SHARE * before_power)).sum())
 
@@ -206,7 +218,7 @@ class Meter:
         told = Measurement(duration_sec, sound_sec, self._speech_frames * frame_sec, clipped_share=clipped_share)
         if not self._sound_frames:
             return told
-        told = replace(told, removed_db=_db(float(self._sums.removed.sum() / self._sums.count.sum())))
+        told = replace(told, removed_db=_db(float(self._sums.removed.sum() / self._frames)))
         if told.speech_sec < max(MIN_SPEECH_SEC, MIN_SPEECH_SHARE * sound_sec):
             return told
         border = self._border()
@@ -220,6 +232,7 @@ class Meter:
         noise_change_db = min(change_db, -self._taken_db(pauses))
         return replace(
             told,
+            pause_db=_db(self._mean("before", self._quiet_half(pauses))),
             speech_before_db=speech_db,
             speech_after_db=speech_db + change_db,
             noise_before_db=max(noise_db, speech_db - MOST_RATIO_DB),
@@ -253,11 +266,9 @@ class Meter:
         and the filter is taken for one of Wiener's: there the product of input and output is the power of speech.
         """
         active = slice(border, None)
-        quiet_db = _db(self._mean("before", active)) - _db(self._mean("before", pauses))
-        if quiet_db >= QUIET_PAUSES_DB:
-            ratios = np.cumsum(self._sums.ratios[active].sum(axis=0))
-            place = int(np.searchsorted(ratios, LEAST_DISTURBED * ratios[-1]))
-            return LOWEST_RATIO_DB + (place + 0.5) * RATIO_STEP_DB
+        before_db = _db(self._mean("before", active))
+        if before_db - _db(self._mean("before", pauses)) >= QUIET_PAUSES_DB:
+            return _db(self._mean("after", active)) - before_db
         gain = math.sqrt(self._mean("left", active) / max(self._mean("common", active), 1e-20))
         return 20.0 * math.log10(self._gain * (self._least_gain + (1.0 - self._least_gain) * gain))
 
@@ -304,6 +315,7 @@ def _power(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return products / (one.shape[0] * one.shape[2])
 
 
-def _bins(powers: np.ndarray, lowest_db: float, step_db: float, count: int) -> np.ndarray:
+def _levels(powers: np.ndarray) -> np.ndarray:
+    """The level of each frame, in whole decibels from LOWEST_DB up."""
     levels = 10.0 * np.log10(np.maximum(powers, 1e-20))
-    return np.clip(np.floor((levels - lowest_db) / step_db), 0, count - 1).astype(np.int64)
+    return np.clip(np.floor(levels - LOWEST_DB), 0, NUM_LEVELS - 1).astype(np.int64)

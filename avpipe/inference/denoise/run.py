@@ -20,6 +20,8 @@ from avpipe.progress import SoundProgress
 
 _TELL_EVERY_SEC = 0.5
 
+_TAKEN = "exists already, and is not as avpipe left it or was made of a file elsewhere"
+
 
 @dataclass(frozen=True, slots=True)
 class _Task:
@@ -92,7 +94,7 @@ def clean_files(
     def admitted() -> Iterator[_Task]:
         for job in journal.pending(jobs):
             task = _Task(job, part_of(job.target))
-            refused = _refusal(job, overwrite or journal.owns(job), "exists already and is not as avpipe left it")
+            refused = _refusal(job, overwrite or journal.owns(job), _TAKEN)
             if refused is None:
                 unfinished.add(task.part)
                 yield task
@@ -118,7 +120,9 @@ def clean_files(
 
 
 def _refusal(job: Job, overwrite: bool, taken: str) -> CleanedFile | None:
-    """The row of a file whose target is taken."""
+    """The row of what is no file, or whose target is taken."""
+    if job.path.is_dir():
+        return failed(job, f"{job.path}: is a folder; list its files, or give it as the input")
     if job.target.is_dir():
         return failed(job, f"{job.target}: is a folder; move it away")
     if not overwrite and os.path.lexists(job.target):
