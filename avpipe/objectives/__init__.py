@@ -5,6 +5,7 @@ from avpipe.objectives.enhancement import Enhancement
 from avpipe.objectives.interval import bootstrap_interval
 from avpipe.objectives.objective import Batch, Decoded, Objective, Word
 from avpipe.objectives.transcription import Transcription, WordTranscription, plain_text
+from avpipe.objectives.verification import Verification
 
 __all__ = [
     "Batch",
@@ -13,6 +14,7 @@ __all__ = [
     "Enhancement",
     "Objective",
     "Transcription",
+    "Verification",
     "Word",
     "WordTranscription",
     "bootstrap_interval",

@@ -82,6 +82,8 @@ class Decoded:
     units: tuple[Word, ...] = ()
     """What words are made of, before they are: letters, say. Times are in steps of the network's answer until
     :meth:`placed` makes seconds of them."""
+    embedding: tuple[float, ...] = ()
+    """A vector of length 1, near to those of the same voice."""
     border_sec: float = 0.0
     """From where on the units of a window count that lies behind another: the middle of their overlap."""
 
