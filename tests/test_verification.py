@@ -24,7 +24,7 @@ def batch(*targets):
 
 
 def test_voices_come_from_the_targets():
-    assert Verification.vocabulary(["b", "a", "b"]) == {"labels": ["a", "b"]}
+    assert Verification.vocabulary(["b", "a", "b"]) == {"voices": ["a", "b"]}
     assert objective().num_outputs == 4
     assert objective().encode("bob") == 1
     assert objective().encode("zoe") == -1
@@ -36,7 +36,7 @@ def test_voices_come_from_the_targets():
 def test_without_a_margin_the_loss_is_cross_entropy_of_cosines():
     target = objective(margin=0.0, scale=7.0)
     value = torch.randn(5, 4, generator=torch.Generator().manual_seed(1))
-    cosines = torch.nn.functional.cosine_similarity(value[:, None], target.voices[None], dim=2)
+    cosines = torch.nn.functional.cosine_similarity(value[:, None], target.prototypes[None], dim=2)
     expected = torch.nn.functional.cross_entropy(7.0 * cosines[:4], torch.tensor([0, 1, 2, 0]))
     torch.testing.assert_close(target.loss(Output(value), batch(0, 1, 2, 0, -1)), expected)
 
@@ -54,7 +54,7 @@ def test_a_margin_costs_and_is_learned_away():
         loss.backward()
         optimizer.step()
     assert loss < 0.01
-    nearest = torch.nn.functional.cosine_similarity(value[:, None], target.voices[None], dim=2).argmax(1)
+    nearest = torch.nn.functional.cosine_similarity(value[:, None], target.prototypes[None], dim=2).argmax(1)
     assert nearest.tolist() == [0, 1, 2, 0, 1, 2]
 
 
@@ -68,10 +68,10 @@ def test_an_unknown_voice_costs_nothing():
 
 def test_a_vector_itself_gives_a_finite_gradient():
     target = objective()
-    value = (3.0 * target.voices.detach()).requires_grad_()
+    value = (3.0 * target.prototypes.detach()).requires_grad_()
     target.loss(Output(value), batch(0, 1, 2)).backward()
     assert value.grad.isfinite().all()
-    assert target.voices.grad.isfinite().all()
+    assert target.prototypes.grad.isfinite().all()
 
 
 def test_windows_point_where_most_of_their_seconds_point():

@@ -82,7 +82,10 @@ Measured = tuple[dict[str, float], dict[str, tuple[float, float]], dict[str, lis
 
 def score(objective: Objective, answers: Sequence[ScoredAnswer], draws: int = 1000) -> Measured:
     """Metrics, their intervals from ``draws`` resamples, and tables of answers."""
-    said = [Decoded(answer.label, answer.score, dict(answer.scores), answer.label) for answer in answers]
+    said = [
+        Decoded(answer.label, answer.score, dict(answer.scores), answer.label, embedding=answer.embedding)
+        for answer in answers
+    ]
     targets = [answer.target for answer in answers]
     measured = objective.scorer(said, targets)
     intervals = bootstrap_interval([answer.group for answer in answers], measured, draws) if draws else {}
@@ -100,6 +103,7 @@ def _scored(corpus: Corpus, example: Example, answer: TaskAnswer) -> ScoredAnswe
         label=str(answer.label if answer.text is None else answer.text),
         score=0.0 if answer.score is None else answer.score,
         scores=answer.scores,
+        embedding=answer.embedding,
     )
 
 

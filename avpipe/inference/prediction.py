@@ -43,6 +43,8 @@ class TaskAnswer:
     windows: tuple[WindowAnswer, ...]
     words: tuple[Word, ...] = ()
     """Of the text, with their times."""
+    embedding: tuple[float, ...] = ()
+    """Of a voice: a vector of length 1."""
 
 
 @dataclass(frozen=True, slots=True)

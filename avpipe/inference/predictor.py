@@ -177,4 +177,4 @@ class _Run:
 
 
 def _told(said: Decoded, windows: Sequence[WindowAnswer]) -> TaskAnswer:
-    return TaskAnswer(said.label, said.score, said.scores, said.text, tuple(windows), said.words)
+    return TaskAnswer(said.label, said.score, said.scores, said.text, tuple(windows), said.words, said.embedding)

@@ -23,7 +23,7 @@ class Verification(Objective):
     pairs of one voice for two; ``min_dcf``, the least cost of deciding where one pair in a hundred is of one voice.
 
     Args:
-        labels: voices of training.
+        voices: of training.
         dim: length of the vectors.
         margin: that is added to the angle to the true voice, in radians.
         scale: cosines are multiplied by it before they compete.
@@ -37,23 +37,22 @@ class Verification(Objective):
     best_metric = "eer"
     best_is_least = True
 
-    def __init__(self, labels: Sequence[str], dim: int = 128, margin: float = 0.2, scale: float = 30.0) -> None:
+    def __init__(self, voices: Sequence[str], dim: int = 128, margin: float = 0.2, scale: float = 30.0) -> None:
         super().__init__()
-        if len(set(labels)) != len(labels) or len(labels) < 2:
-            raise ValueError("labels must be two or more different ones")
+        if len(set(voices)) != len(voices) or len(voices) < 2:
+            raise ValueError("voices must be two or more different ones")
         if not 0 <= margin < math.pi / 2 or scale <= 0:
             raise ValueError(f"margin={margin} must be from 0 and below a right angle, scale={scale} above 0")
-        self.labels = tuple(labels)
         self.dim = dim
         self.margin = margin
         self.scale = scale
-        self.voices = nn.Parameter(nn.init.xavier_normal_(torch.empty(len(labels), dim)))
+        self.prototypes = nn.Parameter(nn.init.xavier_normal_(torch.empty(len(voices), dim)))
         """A vector a voice of training."""
-        self._places = {label: place for place, label in enumerate(self.labels)}
+        self._places = {voice: place for place, voice in enumerate(voices)}
 
     @classmethod
     def vocabulary(cls, targets: Sequence[Any]) -> dict[str, Any]:
-        return {"labels": sorted({str(target) for target in targets})}
+        return {"voices": sorted({str(target) for target in targets})}
 
     @property
     def num_outputs(self) -> int:
@@ -69,9 +68,9 @@ class Verification(Objective):
     def loss(self, output: Output, batch: Batch) -> Tensor:
         """Mean over the items of known voices; a voice that training does not know costs nothing."""
         known = batch.targets >= 0
-        cosines = nn.functional.normalize(output.value[known]) @ nn.functional.normalize(self.voices).T
+        cosines = nn.functional.normalize(output.value[known]) @ nn.functional.normalize(self.prototypes).T
         angles = cosines.clamp(-1.0 + 1e-6, 1.0 - 1e-6).acos()
-        true = nn.functional.one_hot(batch.targets[known], len(self.labels))
+        true = nn.functional.one_hot(batch.targets[known], len(self.prototypes))
         # Beyond a half turn the cosine would rise again.
         widened = (angles + self.margin * true).clamp(max=math.pi)
         costs = nn.functional.cross_entropy(self.scale * widened.cos(), batch.targets[known], reduction="sum")

@@ -24,6 +24,8 @@ class ScoredAnswer:
     score: float
     scores: Mapping[str, float]
     """Of each label, in the order of the network's outputs."""
+    embedding: tuple[float, ...] = ()
+    """Of a voice: the vector that stands for it."""
 
     @property
     def best(self) -> str:
