@@ -14,6 +14,7 @@ from avpipe.corpora.librispeech import LibriSpeech
 from avpipe.corpora.manifest import Manifest
 from avpipe.corpora.mixtures import Mixtures
 from avpipe.corpora.nemo import Nemo
+from avpipe.corpora.noisy_voices import NoisyVoices
 from avpipe.corpora.paired import Paired
 from avpipe.corpora.ravdess import Ravdess
 from avpipe.corpora.scored import scored_split, whole
@@ -38,6 +39,7 @@ __all__ = [
     "Manifest",
     "Mixtures",
     "Nemo",
+    "NoisyVoices",
     "Paired",
     "Ravdess",
     "Sources",

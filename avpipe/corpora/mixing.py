@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -26,9 +27,17 @@ LEAST_POWER = 0.5
 """Mean power of a stretch, by that of the whole recording, below which it is taken for a pause."""
 SILENCE = 1.0
 """Mean square, in squared steps of 16 bits, below which there is nothing to mix."""
+RECORDINGS = 48
+"""Held at a time."""
 TABLE = "mixtures.csv"
 
 Read = Callable[[Example], np.ndarray]
+
+
+class Drawn(Protocol):
+    """What is to be written: whatever is drawn for it, it draws itself."""
+
+    def draw(self, *what: object) -> float: ...
 
 
 def noisy_and_clean(mixture: Mixture, read: Read) -> tuple[np.ndarray, np.ndarray, float]:
@@ -49,11 +58,11 @@ def noisy_and_clean(mixture: Mixture, read: Read) -> tuple[np.ndarray, np.ndarra
         length = min(len(speech), round(mixture.longest_sec * SAMPLE_RATE))
         speech, _ = stretch(speech, length, mixture, "speech")
     noise, start_sec = _noise(mixture, len(speech), read)
-    speech = speech * (FULL_SCALE * 10 ** (mixture.level_db / 20) / math.sqrt(_power(speech, mixture.speech)))
+    speech = speech * (FULL_SCALE * 10 ** (mixture.level_db / 20) / math.sqrt(power_of(speech, mixture.speech)))
     if mixture.kind != CLEAN:
         source = mixture.noises[0] if mixture.noises else mixture.speech
-        wanted = _power(speech, mixture.speech) / 10 ** (mixture.snr_db / 10)
-        noise = noise * math.sqrt(wanted / _power(noise, source))
+        wanted = power_of(speech, mixture.speech) / 10 ** (mixture.snr_db / 10)
+        noise = noise * math.sqrt(wanted / power_of(noise, source))
     loudest = max(float(np.abs(each).max()) for each in (speech, noise, speech + noise))
     scale = min(1.0, PEAK * FULL_SCALE / loudest)
     # Rounded apart, then added: the reference is what is in the mixture, to the last bit.
@@ -99,7 +108,23 @@ def read_samples(example: Example, sample_rate: int = SAMPLE_RATE) -> np.ndarray
     return np.rint(clip.waveform[0].astype(np.float64) * FULL_SCALE)
 
 
-def stretch(samples: np.ndarray, length: int, mixture: Mixture, what: str) -> tuple[np.ndarray, int]:
+def read_sound(example: Example) -> np.ndarray:
+    """A recording in one channel, rounded to 16 bits, that is not silent.
+
+    Shape:
+        returns (samples,), float64 of whole numbers.
+
+    Raises:
+        CorpusError: it is silent.
+        MediaError: it cannot be read.
+    """
+    samples = read_samples(example)
+    if not len(samples) or np.square(samples).mean() < SILENCE:
+        raise CorpusError(example.path, "is silent", "remove it")
+    return samples
+
+
+def stretch(samples: np.ndarray, length: int, drawn: Drawn, what: str) -> tuple[np.ndarray, int]:
     """So many samples from a drawn place that is no pause, and the place; what is too short is repeated.
 
     Shape:
@@ -113,9 +138,9 @@ def stretch(samples: np.ndarray, length: int, mixture: Mixture, what: str) -> tu
         samples = _endless(samples, fade, period + length)
     least = LEAST_POWER * float(np.square(samples).mean())
     last = len(samples) - length
-    starts = [int(mixture.draw(what, attempt) * (last + 1)) for attempt in range(STRETCHES)]
+    starts = [int(drawn.draw(what, attempt) * (last + 1)) for attempt in range(STRETCHES)]
     # A bark in a minute of silence: somewhere in the stretch is the loudest sample.
-    starts.append(min(last, max(0, int(np.abs(samples).argmax()) - int(mixture.draw(what) * length))))
+    starts.append(min(last, max(0, int(np.abs(samples).argmax()) - int(drawn.draw(what) * length))))
     for start in starts:
         found = samples[start : start + length]
         if float(np.square(found).mean()) >= least:
@@ -134,6 +159,18 @@ def coloured(length: int, exponent: float, mixture: Mixture) -> np.ndarray:
     return np.fft.irfft(spectrum * frequencies ** (-exponent / 2), length)
 
 
+def power_of(samples: np.ndarray, source: Example) -> float:
+    """The mean square.
+
+    Raises:
+        CorpusError: it is 0.
+    """
+    power = float(np.square(samples).mean()) if len(samples) else 0.0
+    if power <= 0:
+        raise CorpusError(source.path, "is silent, at least in part", "remove it")
+    return power
+
+
 def _noise(mixture: Mixture, length: int, read: Read) -> tuple[np.ndarray, float]:
     """Noise of any level, and where in its recording it begins in seconds."""
     if mixture.kind == COLOURED:
@@ -144,7 +181,7 @@ def _noise(mixture: Mixture, length: int, read: Read) -> tuple[np.ndarray, float
         piece, start = stretch(samples, length, mixture, f"noise {place}")
         start_sec = source.start_sec + start / SAMPLE_RATE
         # Voices are equally loud.
-        total += piece / math.sqrt(_power(piece, source))
+        total += piece / math.sqrt(power_of(piece, source))
     return total, start_sec
 
 
@@ -156,21 +193,8 @@ def _endless(samples: np.ndarray, fade: int, length: int) -> np.ndarray:
     return np.resize(period, length)
 
 
-def _power(samples: np.ndarray, source: Example) -> float:
-    power = float(np.square(samples).mean()) if len(samples) else 0.0
-    if power <= 0:
-        raise CorpusError(source.path, "is silent, at least in part", "remove it")
-    return power
-
-
 def _fill(folder: Path, mixtures: Sequence[Mixture], name_of: Callable[[Path], str]) -> None:
-    @lru_cache(maxsize=48)
-    def read(example: Example) -> np.ndarray:
-        samples = read_samples(example)
-        if not len(samples) or np.square(samples).mean() < SILENCE:
-            raise CorpusError(example.path, "is silent", "remove it")
-        return samples
-
+    read = lru_cache(maxsize=RECORDINGS)(read_sound)
     rows = []
     for mixture in mixtures:
         noisy, clean, start_sec = noisy_and_clean(mixture, read)

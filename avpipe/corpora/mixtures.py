@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
-from avpipe.corpora.corpus import Corpus, existing_folder, relative_to_root
+from avpipe.corpora.corpus import Corpus, relative_to_root
 from avpipe.corpora.example import Example
 from avpipe.corpora.mixing import SAMPLE_RATE, paths_of, write_mixtures
 from avpipe.corpora.recipe import Mixture, plan_test, plan_validation
-from avpipe.corpora.sources import Sources, house_root, mixture_sources
+from avpipe.corpora.sources import Sources, mixture_sources, source_roots
 from avpipe.files import cache_folder, sha256_of
 
 VERSION = 1
@@ -45,10 +45,9 @@ class Mixtures(Corpus):
         if speech or noise:
             self.licence = "not stated"
         self._where = root, speech, noise
-        self.root = existing_folder(speech, "give corpus.speech=DIR") if speech else house_root(root)
-        self._cache = cache_folder() / "mixtures"
-        noise_root = existing_folder(noise, "give corpus.noise=DIR") if noise else house_root(root)
-        self._source_roots = (self.root, noise_root)
+        self._source_roots = source_roots(self.name, root, speech, noise)
+        self.root = self._source_roots[0]
+        self._cache = cache_folder() / self.name
         self.other_roots = (self._cache,)
 
     def scan(self) -> Iterator[Example]:

@@ -69,13 +69,36 @@ def mixture_sources(
     return {side: Sources(_sorted(speeches[side]), _sorted(noises[side])) for side in SIDES}
 
 
-def house_root(root: str | Path | None) -> Path:
+def house_root(root: str | Path | None, name: str = "mixtures") -> Path:
     """The folder of the house layout: ``root`` or ``$AVPIPE_CORPORA``.
+
+    Args:
+        root: None: not given.
+        name: of the corpus that asks.
 
     Raises:
         CorpusError: there is none.
     """
-    return find_root("mixtures", root, ".", _LAYOUT)
+    return find_root(name, root, ".", _LAYOUT)
+
+
+def source_roots(
+    name: str, root: str | Path | None, speech: str | Path | None, noise: str | Path | None
+) -> tuple[Path, Path]:
+    """The folders that speech and noise are named relative to.
+
+    Args:
+        name: of the corpus that asks.
+        root: as in :func:`mixture_sources`.
+        speech: as in :func:`mixture_sources`.
+        noise: as in :func:`mixture_sources`.
+
+    Raises:
+        CorpusError: one is missing.
+    """
+    speech_root = existing_folder(speech, "give corpus.speech=DIR") if speech else house_root(root, name)
+    noise_root = existing_folder(noise, "give corpus.noise=DIR") if noise else house_root(root, name)
+    return speech_root, noise_root
 
 
 def house_speech(root: Path) -> dict[str, list[Example]]:
