@@ -7,15 +7,19 @@ from pathlib import Path
 
 import numpy as np
 
-from avpipe.augment.draw import child_generator
+from avpipe.augment.draw import child_generator, log_uniform
 from avpipe.augment.fourier import energy
 from avpipe.augment.noise import SILENCE_POWER, mixed, stretch
+from avpipe.augment.speed import at_speed
 from avpipe.augment.synthetic_noise import NOISE_MAKERS, equalised
 from avpipe.corpora import Example, mixture_sources
 from avpipe.media import Clip, MediaError, read_clip
 
 _MOST_SAMPLES = 150_000_000
 """Of decoded recordings, that a process keeps: 600 MB, two and a half hours at 16 kHz."""
+
+SPEED = 1.8
+"""Up to so many times faster, or slower, recorded noises are played."""
 
 _ALONE_LEVEL = 0.1
 """Root mean square of noise without speech."""
@@ -38,6 +42,8 @@ class SpeechInNoise:
         speechless: part of the clips that hold noise alone.
         babble: part of the noises that are the voices of others.
         made: part of the noises that are made by code.
+        altered: part of the recorded noises that are played faster or slower, by up to ``SPEED``, and half of them
+            backwards: of a few hundred recordings these are thousands.
     """
 
     def __init__(
@@ -51,6 +57,7 @@ class SpeechInNoise:
         speechless: float = 0.03,
         babble: float = 0.1,
         made: float = 0.35,
+        altered: float = 0.6,
     ) -> None:
         sources = mixture_sources(root, speech, noise)["train"]
         self.low_db = low_db
@@ -59,6 +66,7 @@ class SpeechInNoise:
         self.speechless = speechless
         self.babble = babble
         self.made = made
+        self.altered = altered
         self.speech = sources.speech
         self.noise = sources.noise
         self._kept: OrderedDict[tuple[Example, int], np.ndarray] = OrderedDict()
@@ -97,10 +105,15 @@ class SpeechInNoise:
         return noise / np.float32(np.sqrt(power)) if power > SILENCE_POWER else np.zeros(samples, np.float32)
 
     def _recorded(self, samples: int, sample_rate: int, draw: np.random.Generator) -> np.ndarray:
-        """A stretch of a recording, coloured a little anew; the fullest of three, as many recordings pause."""
+        """A stretch of a recording, coloured anew; the fullest of three, as many recordings pause."""
         recording = self._read(self.noise[int(draw.integers(len(self.noise)))], sample_rate)
-        stretches = [stretch(recording, samples, draw.random()) for _ in range(3)]
-        return equalised(max(stretches, key=energy), sample_rate, draw.uniform(0.0, 5.0), draw)
+        is_altered, is_backwards = draw.random() < self.altered, draw.random() < 0.5
+        speed = log_uniform(1.0 / SPEED, SPEED, draw) if is_altered else 1.0
+        stretches = [stretch(recording, round(speed * samples), draw.random()) for _ in range(3)]
+        noise = max(stretches, key=energy)
+        if is_altered:
+            noise = np.resize(at_speed(noise[None], speed)[0], samples)[:: -1 if is_backwards else 1]
+        return equalised(noise, sample_rate, draw.uniform(0.0, 8.0), draw)
 
     def _voices(self, samples: int, sample_rate: int, draw: np.random.Generator) -> np.ndarray:
         voices = np.zeros(samples, np.float32)

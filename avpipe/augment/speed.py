@@ -45,7 +45,7 @@ class Speed:
         change, factor = generator.random() < self.probability, generator.uniform(self.low, self.high)
         if clip.waveform is None or not change or factor == 1.0:
             return clip
-        return replace(clip, waveform=_at_speed(clip.waveform, factor))
+        return replace(clip, waveform=at_speed(clip.waveform, factor))
 
 
 class PitchShift:
@@ -84,14 +84,14 @@ class PitchShift:
             return clip
         from librosa.effects import time_stretch  # takes seconds to import
 
-        shifted = _at_speed(clip.waveform, factor)
+        shifted = at_speed(clip.waveform, factor)
         stretched = time_stretch(shifted, rate=tempo / factor, n_fft=self._WINDOW_SAMPLES)
         # What phases lose against one another, a third of the level at most, is given back.
         gain = np.sqrt(energy(shifted) / shifted.size / max(energy(stretched) / stretched.size, 1e-20))
         return replace(clip, waveform=np.ascontiguousarray(stretched * gain, np.float32))
 
 
-def _at_speed(waveform: np.ndarray, factor: float) -> np.ndarray:
+def at_speed(waveform: np.ndarray, factor: float) -> np.ndarray:
     """(channels, samples) to (channels, about samples / factor), at the same sample rate."""
     samples = waveform.shape[1]
     length, changed_length = _lengths(samples + _MARGIN_SAMPLES, factor)

@@ -6,7 +6,7 @@ import pytest
 from avpipe.augment import Colouration, Overload, Pause, SpeechInNoise
 from avpipe.corpora import mixture_sources
 from avpipe.media import write_audio
-from tests.clips import clip_of, generator_of, power_db
+from tests.clips import clip_of, generator_of, peak_hz, power_db
 from tests.synthetic import RATE_HZ, noise, tone
 
 PAIR = clip_of(np.repeat(tone(1.0), 2, axis=0))
@@ -76,6 +76,20 @@ def test_a_noise_that_cannot_be_read_is_told_and_left_out(tmp_path, folders):
     with pytest.warns(UserWarning, match="broken.wav"):
         mixed = mix(PAIR, generator_of(0))
     assert np.array_equal(mixed.waveform[0], mixed.waveform[1])
+
+
+@pytest.mark.parametrize("altered", [0.0, 1.0])
+def test_recorded_noises_are_played_at_other_speeds(folders, altered):
+    mix = SpeechInNoise(**folders, clean=0.0, speechless=0.0, babble=0.0, made=0.0, altered=altered)
+    mix.noise = mix.noise[:1]
+    mix._kept[mix.noise[0], RATE_HZ] = tone(2.0, 1000.0)[0]
+    silent = clip_of(np.repeat(1e-3 * noise(1.0), 2, axis=0))
+    pitches = [peak_hz(noise_of(mix(silent, generator_of(index)))[None]) for index in range(30)]
+    if altered:
+        assert 500 < min(pitches) < 700
+        assert 1500 < max(pitches) < 1850
+    else:
+        assert pitches == pytest.approx([1000.0] * 30, abs=5)
 
 
 def test_a_pause_is_silent_in_all_channels_and_of_the_length_drawn():
