@@ -22,6 +22,7 @@ where it was stopped, and ends with the weights of a run that never was.
   schedule      one_cycle, cosine, constant; schedule.warm_up_fraction
   trainer       trainer.max_epochs, trainer.gradient_clip_val, trainer.accumulate_grad_batches; device.precision
   ema_decay     of the running mean of weights that is validated and kept; 0: none
+  init_from     a bundle of the same network, whose weights to begin with
   select        epoch that becomes the bundle: last or best
   patience      epochs without a better validation score until training stops
   calibration   calibration.refuse_right: part of the right validation answers that become "unknown"

@@ -28,6 +28,7 @@ from avpipe.objectives import Objective
 from avpipe.training.cache import Cache
 from avpipe.training.checkpoints import WholeCheckpointIO, check_fits, has_stopped_early, read_checkpoint
 from avpipe.training.data import AVDataModule, Loading, TrainingWindows, ValidationWindows
+from avpipe.training.initial import begin_with
 from avpipe.training.learner import Learner
 from avpipe.training.lr_finder import find_lr
 from avpipe.training.optim import Recipe, warmed_up_average
@@ -83,6 +84,8 @@ def train(config: Mapping[str, Any], job: Job) -> None:
     torch.manual_seed(config["seed"])  # anew: whether filling the cache has drawn anything is not to be seen here
     network = instantiate(specs["network"])
     _check_input(network, data)
+    if config["init_from"] and not (job.folder / "checkpoints/last.ckpt").is_file():
+        begin_with(network, config["init_from"])
     optim = {**config["optim"], "lr": _learning_rate(config, job.folder, network, objective, data)}
     recipe, preprocessor = instantiate(optim), data.preprocessor
     learner = Learner(network, objective, recipe, train_examples, val_examples, config["seed"], preprocessor)
