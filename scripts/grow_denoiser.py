@@ -11,6 +11,7 @@ arXiv:1511.05641.
 
 import sys
 from pathlib import Path
+from typing import cast
 
 import torch
 
@@ -39,9 +40,10 @@ def main() -> None:
     source, output, hidden, *dilations = sys.argv[1:]
     bundle, specs = load_bundle(find_bundle(source)), read_specs(find_bundle(source))
     specs["network"] = {**specs["network"], "hidden": int(hidden), "dilations": [int(each) for each in dilations]}
-    larger = grown(bundle.network, instantiate(specs["network"])).eval()
+    network = cast(DenoisingNetwork, bundle.network)
+    larger = grown(network, instantiate(specs["network"])).eval()
     spectrum = 0.1 * torch.randn(2, 2, 50, 257)
-    said, says = (each.estimate(spectrum, each.initial_state(2))[0] for each in (bundle.network, larger))
+    said, says = (each.estimate(spectrum, each.initial_state(2))[0] for each in (network, larger))
     torch.testing.assert_close(says, said, rtol=0, atol=1e-4)
     save_bundle(Path(output), specs, larger, bundle.objective, bundle.origin)
     print(f"{output}: {sum(each.numel() for each in larger.parameters())} parameters")

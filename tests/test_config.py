@@ -102,7 +102,7 @@ LABELLED = sorted(path.stem for path in (conf_dir() / "task").glob("*.yaml") if 
 @pytest.mark.parametrize("task", LABELLED)
 def test_every_labelling_task_composes_and_builds(task):
     config = plain(compose("train", [f"task={task}"]))
-    vocabulary = target_of(config["objective"]).vocabulary(["a", "b"])
+    vocabulary = target_of(config["objective"]).vocabulary(["a", "b"])  # type: ignore[attr-defined]
     num_outputs = instantiate({**config["objective"], **vocabulary}).num_outputs
     assert num_outputs >= 2
     network = instantiate({**config["network"], "num_outputs": num_outputs})

@@ -9,7 +9,7 @@ from torch import nn
 from avpipe.bundle import Bundle, Origin, save_bundle
 from avpipe.config import instantiate
 
-AUDIO = {
+AUDIO: dict[str, Any] = {
     "preprocessor": {
         "_target_": "avpipe.features.Preprocessor",
         "window_sec": 1.0,

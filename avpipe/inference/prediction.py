@@ -72,6 +72,10 @@ class Prediction:
         }
 
 
+_ONLY_OF_SOME = ("words", "embedding")
+"""Keys that only transcripts have, and only voices."""
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return round(value, 6)
@@ -80,7 +84,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return [_plain(part) for part in value]
     if isinstance(value, Coverage | TaskAnswer | WindowAnswer | Word):
-        return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
+        plain = {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
+        return {name: part for name, part in plain.items() if part != [] or name not in _ONLY_OF_SOME}
     return value
 
 

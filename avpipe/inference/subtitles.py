@@ -75,7 +75,7 @@ def write_srt(folder: Path, records: Iterable[Record]) -> Path:
     """``<recording>.srt`` for each transcript: SubRip, numbered subtitles."""
 
     def content(answer: Record) -> str:
-        numbered = enumerate(cues(answer["words"]), 1)
+        numbered = enumerate(_cues(answer), 1)
         return "".join(f"{number}\n{_span(cue, ',')}\n{_text(cue)}\n\n" for number, cue in numbered)
 
     return _write_each(folder, records, ".srt", content)
@@ -85,7 +85,7 @@ def write_vtt(folder: Path, records: Iterable[Record]) -> Path:
     """``<recording>.vtt`` for each transcript: WebVTT, which browsers show."""
 
     def content(answer: Record) -> str:
-        return "WEBVTT\n\n" + "".join(f"{_span(cue, '.')}\n{_text(cue)}\n\n" for cue in cues(answer["words"]))
+        return "WEBVTT\n\n" + "".join(f"{_span(cue, '.')}\n{_text(cue)}\n\n" for cue in _cues(answer))
 
     return _write_each(folder, records, ".vtt", content)
 
@@ -94,7 +94,7 @@ def write_txt(folder: Path, records: Iterable[Record]) -> Path:
     """``<recording>.txt`` for each transcript: a line a subtitle would be."""
 
     def content(answer: Record) -> str:
-        return "".join(f"{' '.join(cue.lines)}\n" for cue in cues(answer["words"]))
+        return "".join(f"{' '.join(cue.lines)}\n" for cue in _cues(answer))
 
     return _write_each(folder, records, ".txt", content)
 
@@ -114,6 +114,10 @@ def _write_each(folder: Path, records: Iterable[Record], suffix: str, content: A
 def _place(name: str) -> str:
     """A recording's name as a path below the output, wherever a list took it from."""
     return PurePosixPath(*(part for part in PurePosixPath(name).parts if part not in ("/", "..", "."))).as_posix()
+
+
+def _cues(answer: Record) -> Iterator[Cue]:
+    return cues(answer.get("words", ()))
 
 
 def _text(cue: Cue) -> str:

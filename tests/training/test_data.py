@@ -176,7 +176,7 @@ def test_one_pass_is_what_an_epoch_was():
 
 def test_batches_of_like_length_hold_every_item_once():
     lengths = np.random.default_rng(0).uniform(1.0, 9.0, 103)
-    sampler = EpochSampler(103, seed=0, passes=2, buckets=Buckets(lengths, batch_size=4))
+    sampler = EpochSampler(103, seed=0, passes=2, buckets=Buckets(lengths.tolist(), batch_size=4))
     sampler.set_epoch(3)
     places = np.array(list(sampler))
     assert sorted(places.tolist()) == list(range(618, 824))

@@ -54,6 +54,9 @@ CLEAN_TAKEN_DB = 32.0
 BLEND_FROM_DB, BLEND_TO_DB = 12.0, 22.0
 """Ratios between which pauses gradually count instead of the whole. Chosen by real mixtures of known ratio."""
 
+STEADY_SHARE = 0.7
+"""Of the pauses, the quietest: what noise is left in them is what is left, on average over mixtures of known ratio."""
+
 MOST_RATIO_DB = 60.0
 """Ratios above are told as this one: digital silence has no level, and nobody hears what lies so far below speech."""
 
@@ -232,7 +235,7 @@ class Meter:
         noise_change_db = min(change_db, -self._taken_db(pauses))
         return replace(
             told,
-            pause_db=_db(self._mean("before", self._quiet_half(pauses))),
+            pause_db=_db(self._mean("before", self._quietest(pauses))),
             speech_before_db=speech_db,
             speech_after_db=speech_db + change_db,
             noise_before_db=max(noise_db, speech_db - MOST_RATIO_DB),
@@ -272,17 +275,17 @@ class Meter:
         gain = math.sqrt(self._mean("left", active) / max(self._mean("common", active), 1e-20))
         return 20.0 * math.log10(self._gain * (self._least_gain + (1.0 - self._least_gain) * gain))
 
-    def _quiet_half(self, pauses: slice) -> slice:
-        """The quieter half of the pauses, where no word begins or fades."""
+    def _quietest(self, pauses: slice, share: float = 0.5) -> slice:
+        """A share of the pauses, the quietest, where no word begins or fades."""
         reached = np.cumsum(self._sums.count[pauses])
-        return slice(0, int(np.searchsorted(reached, reached[-1] / 2)) + 1)
+        return slice(0, int(np.searchsorted(reached, share * reached[-1])) + 1)
 
     def _taken_db(self, pauses: slice) -> float:
-        """By how much the filter lowers noise: steady noise in the quiet half, noise that comes and goes in all pauses.
+        """By how much the filter lowers noise: steady noise in most pauses, noise that comes and goes in all of them.
 
-        Either can only be too little: in all of them words fade, in the quiet half there may be nothing to take.
+        In all of them words fade, of which nothing is to be taken; in the quiet ones there may be no noise to take.
         """
-        kinds = self._quiet_half(pauses), pauses
+        kinds = self._quietest(pauses, STEADY_SHARE), pauses
         return max(_db(self._mean("before", kind)) - _db(self._mean("after", kind)) for kind in kinds)
 
     def _noise_db(self, speech_db: float, pauses: slice) -> float:
@@ -297,7 +300,7 @@ class Meter:
 
         everywhere, in_pauses = taken_for_noise_db(slice(None)), taken_for_noise_db(pauses)
         ratio = speech_db - everywhere
-        floor_db = _db(self._mean("before", self._quiet_half(pauses)))
+        floor_db = _db(self._mean("before", self._quietest(pauses)))
         little_taken = ratio >= QUIET_PAUSES_DB and speech_db - in_pauses >= CLEAN_TAKEN_DB
         if little_taken and speech_db - floor_db >= CLEAN_PAUSES_DB:
             return floor_db
