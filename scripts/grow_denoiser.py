@@ -25,12 +25,10 @@ def grown(network: DenoisingNetwork, larger: DenoisingNetwork) -> DenoisingNetwo
     given = network.state_dict()
     with torch.no_grad():
         for name, tensor in larger.state_dict().items():
-            if name in given:
-                if tensor.shape != given[name].shape:
-                    tensor.zero_() if "narrow" in name else None
-                tensor[tuple(slice(size) for size in given[name].shape)] = given[name]
-            elif ".narrow." in name or ".out." in name:
+            if ".narrow." in name or ".out." in name:  # where a block and a mixing of bands end
                 tensor.zero_()
+            if name in given:
+                tensor[tuple(slice(size) for size in given[name].shape)] = given[name]
     return larger
 
 

@@ -93,12 +93,12 @@ class Verification(Objective):
         return MetricCollection({"rates": DetectionRates()}, compute_groups=False)
 
     def update(self, metrics: "MetricCollection", answers: Sequence[Decoded], targets: Sequence[Any]) -> None:
-        scores, same = _trials(answers, targets)
-        metrics.update(torch.from_numpy(scores), torch.from_numpy(same))
+        pairs = np.triu_indices(len(answers), 1)
+        cosines, same = _compared(answers, targets)
+        metrics.update(torch.from_numpy(cosines[pairs]), torch.from_numpy(same[pairs]))
 
     def scorer(self, answers: Sequence[Decoded], targets: Sequence[Any]) -> Callable[[Sequence[int]], dict[str, float]]:
-        vectors, voices = np.array([answer.embedding for answer in answers]), np.array([str(each) for each in targets])
-        cosines, same = vectors @ vectors.T, voices[:, None] == voices
+        cosines, same = _compared(answers, targets)
 
         def measured(places: Sequence[int]) -> dict[str, float]:
             one, other = np.triu_indices(len(places), 1)
@@ -109,8 +109,7 @@ class Verification(Objective):
         return measured
 
 
-def _trials(answers: Sequence[Decoded], targets: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
-    """Cosine of every pair of answers, and whether both are of one voice."""
+def _compared(answers: Sequence[Decoded], targets: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
+    """(N, N) each: the cosine of every two answers, and whether both are of one voice."""
     vectors, voices = np.array([answer.embedding for answer in answers]), np.array([str(each) for each in targets])
-    one, other = np.triu_indices(len(answers), 1)
-    return (vectors @ vectors.T)[one, other], voices[one] == voices[other]
+    return vectors @ vectors.T, voices[:, None] == voices
