@@ -17,7 +17,9 @@ from avpipe.errors import ArgumentError, AvpipeError
 Spec = Mapping[str, Any]
 """Plain data with a ``_target_``: what to call, and with which arguments."""
 
-_PATH_KEYS = re.compile(r"\+{0,2}(input|output|bundle|gallery|report|run_dir|init_from|(.+\.)?(root|path|weights))")
+_PATH_KEYS = re.compile(
+    r"\+{0,2}(input|output|bundle|gallery|report|run_dir|init_from|(.+\.)?(root|path|weights|lexicon|lm|speech|noise))"
+)
 
 
 def conf_dir() -> Path:

@@ -1,5 +1,6 @@
 """Shapes, gradients, masking; nothing in eval mode looks at neighbours or at padding."""
 
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -7,7 +8,9 @@ import torch
 from torch import nn
 
 from avpipe.networks import (
+    AttentivePooling,
     Concatenation,
+    EcapaEncoder,
     Ensemble,
     FrameEncoder2d,
     Identity,
@@ -20,8 +23,10 @@ from avpipe.networks import (
     StatisticsPooling,
 )
 
-ENCODERS = {
+ENCODERS: dict[str, tuple[Callable[[], nn.Module], str, tuple[int, ...], int]] = {
     "residual2d": (ResidualEncoder2d, "audio", (1, 40, 50), 50),
+    "residual2d_deep": (partial(ResidualEncoder2d, blocks=2), "audio", (1, 40, 50), 50),
+    "ecapa": (partial(EcapaEncoder, n_mels=40, channels=32), "audio", (1, 40, 50), 50),
     "residual3d": (ResidualEncoder3d, "video", (3, 9, 48, 48), 9),
     "frames2d": (FrameEncoder2d, "video", (3, 9, 48, 48), 9),
 }
@@ -67,7 +72,7 @@ def test_an_answer_is_bit_equal_in_any_place_and_beside_any_neighbour(case):
 
 
 @pytest.mark.parametrize("time_halvings", [None, 2, 0])
-@pytest.mark.parametrize("pooling", [StatisticsPooling, SegmentPooling])
+@pytest.mark.parametrize("pooling", [StatisticsPooling, SegmentPooling, AttentivePooling])
 def test_how_much_padding_there_is_does_not_matter(time_halvings, pooling):
     torch.manual_seed(0)
     network = Network({"audio": ResidualEncoder2d(time_halvings=time_halvings)}, pooling, Identity, num_outputs=5)

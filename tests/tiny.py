@@ -3,11 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from avpipe.bundle import Bundle, Origin, save_bundle
 from avpipe.config import instantiate
+from tests.synthetic import tone
 
 AUDIO: dict[str, Any] = {
     "preprocessor": {
@@ -159,5 +161,64 @@ def save_transcriber_bundle(folder: Path, hop_sec=2.0, seed=0) -> Path:
         network.head.bias.copy_(scale * (network.head.bias - heard.mean(0)))
         network.head.weight.mul_(scale[:, None, None])
     origin = Origin("speech_recognition", "text", "manifest", "made here", seed, {"by": "auto"}, "0" * 64, "", {})
+    save_bundle(folder, specs, network, instantiate(specs["objective"]), origin)
+    return folder
+
+
+VOICES_HZ = {"ann": 300.0, "bob": 800.0, "eve": 1600.0, "zoe": 2800.0}
+"""Whose voices are tones: what the tiny bundle of voices can tell apart."""
+
+
+def voice(name: str, duration_sec: float, seed=0) -> np.ndarray:
+    """(1, samples) float32 at 16 kHz: somebody of ``VOICES_HZ`` in a little noise."""
+    draw = np.random.default_rng(seed)
+    sound = tone(duration_sec, VOICES_HZ[name], amplitude=0.3)
+    return sound + (0.003 * draw.standard_normal(sound.shape)).astype(np.float32)
+
+
+_PLACES = [(before, long, after) for before in (0, 0.2) for long in (0.3, 0.5, 0.7, 1.0) for after in (0, 0.2)]
+
+
+def _heard(name: str, before_sec: float, duration_sec: float, after_sec: float) -> torch.Tensor:
+    """(1, samples) at 8 kHz: a voice between pauses."""
+    draw = np.random.default_rng(1)
+    pauses = [0.0005 * draw.standard_normal((1, round(16000 * seconds))) for seconds in (before_sec, after_sec)]
+    sound = np.concatenate([pauses[0], voice(name, duration_sec), pauses[1]], axis=1)
+    return torch.from_numpy(sound[:, ::2].astype(np.float32))
+
+
+def save_speaker_bundle(folder: Path, threshold: float | None = 0.8, seed=0, **objective: Any) -> Path:
+    """Write a bundle whose untrained network gives the tones of ``VOICES_HZ`` directions of their own.
+
+    Args:
+        folder: to write.
+        threshold: of its objective.
+        seed: of the weights.
+        objective: other arguments of :class:`avpipe.objectives.Verification`.
+    """
+    torch.manual_seed(seed)
+    dim = len(VOICES_HZ)
+    specs = specs_of(AUDIO, [*VOICES_HZ])
+    specs["preprocessor"] = {**AUDIO["preprocessor"], "audio": {**AUDIO["preprocessor"]["audio"], "trim_db": 20.0}}
+    specs["objective"] = {
+        "_target_": "avpipe.objectives.Verification",
+        "voices": ["first", "second", "third"],
+        "dim": dim,
+        "threshold": threshold,
+        **objective,
+    }
+    network = instantiate(specs["network"]).eval()
+    audio = instantiate(specs["preprocessor"]).audio
+    with torch.no_grad():  # the head takes out what all tones have in common, and keeps what they differ by
+        mels = [audio(_heard(name, *place)) for name in VOICES_HZ for place in _PLACES]
+        lengths = [{"audio": torch.tensor([mel.shape[-1]])} for mel in mels]
+        pooled = torch.cat(
+            [network({"audio": mel[None]}, each).embedding for mel, each in zip(mels, lengths, strict=True)]
+        )
+        wanted = torch.eye(dim).repeat_interleave(len(_PLACES), 0)
+        weight = torch.linalg.lstsq(torch.cat([pooled, torch.ones(len(mels), 1)], 1), wanted, driver="gelsd").solution
+        network.head.weight.copy_(weight[:-1].T)
+        network.head.bias.copy_(weight[-1])
+    origin = Origin("speaker", "voice", "folders", "made here", seed, {"by": "auto"}, "0" * 64, "avpipe train", {})
     save_bundle(folder, specs, network, instantiate(specs["objective"]), origin)
     return folder

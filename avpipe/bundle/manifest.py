@@ -108,6 +108,9 @@ def _card_lines(specs: Mapping[str, Spec], origin: Origin) -> Iterator[str]:
         yield f"Writes down what is said, in {len(specs['objective']['units'])} units: {_units(specs['objective'])}."
     elif labels:
         yield f"Says the {origin.label}, one of {len(labels)}: {', '.join(labels)}."
+    elif "voices" in specs["objective"]:
+        count = len(specs["objective"]["voices"])
+        yield f"Tells voices apart, by vectors near to those of the same voice; learned from {count} voices."
     else:
         yield f"Leaves the {origin.label} of a sound and takes the rest out: for `avpipe denoise bundle=DIR`."
     yield ""
@@ -129,6 +132,8 @@ def _card_lines(specs: Mapping[str, Spec], origin: Origin) -> Iterator[str]:
     yield ""
     yield "These scores hold for recordings like those of the corpus. For other rooms, microphones and voices, and for"
     others = "other noises" if is_filter else "what is none of the labels" if labels else "other words"
+    if "voices" in specs["objective"]:
+        others = "other languages"
     yield f"{others}, nothing was measured."
 
 

@@ -56,7 +56,7 @@ def parse(arguments: Sequence[str], positional: Sequence[str]) -> tuple[list[str
     keys = iter(positional)
     rest = iter(arguments)
     for argument in rest:
-        if argument in ("", "input=", "output="):
+        if argument in ("", "input=", "output=", "gallery="):
             raise ArgumentError(argument or "''", "names nothing", "is a variable of the shell empty?")
         if argument == "--config-dir":
             config_dirs.append(Path(next(rest, "")))

@@ -6,6 +6,10 @@ usage: avpipe evaluate bundle=BUNDLE corpus=CORPUS corpus.root=DIR [split=test] 
   corpus       folders, manifest, or a corpus by name; split as it was for the bundle's training
   split        test, val, train; or all: every recording, also those that the bundle has learned from
   output       metrics.json; tables such as confusion.csv are written beside it
+  decoding     of transcripts: greedy (where it is left out), or beam (pip install "avpipe[lm]"), a search with
+               decoding.lexicon=FILE (a text: its words may be said, and no others; a line with a tab is a word and how
+               it is spelled), decoding.lm=FILE (a model of words, ARPA or KenLM), decoding.lm_weight=2,
+               decoding.word_score=0, decoding.beam_size=50
   batch_size   windows a batch
   workers      decoding processes, auto or a number
   device       auto, cpu, cuda, mps
@@ -26,6 +30,7 @@ from avpipe.inference import tell_notices
 from avpipe.inference.evaluate import evaluate
 from avpipe.inference.pages import write_evaluation_page
 from avpipe.inference.scores import print_scores, write_scores
+from avpipe.inference.search import searching
 
 
 def main(config: Mapping[str, Any]) -> int:
@@ -34,6 +39,7 @@ def main(config: Mapping[str, Any]) -> int:
         raise ArgumentError(f"split={part}", "no such part", f"choose from: {', '.join(SIDES)}, all")
     bundle = load_bundle(find_bundle(config["bundle"]), choose_device(config["device"]["name"]))
     tell_notices([bundle])
+    (bundle,) = searching([bundle], config["decoding"])
     spec = config["corpus"]
     if spec.get("label", "") is None:
         spec = {**spec, "label": bundle.origin.label}

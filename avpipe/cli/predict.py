@@ -9,39 +9,51 @@ command again answers only what is missing or has changed.
                bundle=[run/bundle,digits]
   input        a media file, a .txt list of paths (one a line), or a folder
   output       a folder
-  format       [jsonl,csv]; of transcripts also srt, vtt, txt: a file beside the name of each recording
+  gallery      a folder of people, for bundles that compare voices: one folder a person, which has the person's name,
+               with recordings of the voice in it, one or more. The label is then the nearest person's name or unknown
+  format       [jsonl,csv]; of transcripts also srt, vtt, txt: a file beside the name of each recording; of voices also
+               npy (embeddings.npy, and embeddings.csv with the name of each row) and rttm (who speaks when, a file
+               beside the name of each recording; names of the gallery, or speaker_1, speaker_2)
+  decoding     of transcripts: greedy (where it is left out), or beam (pip install "avpipe[lm]"), a search with
+               decoding.lexicon=FILE (a text: its words may be said, and no others; a line with a tab is a word and how
+               it is spelled), decoding.lm=FILE (a model of words, ARPA or KenLM), decoding.lm_weight=2,
+               decoding.word_score=0, decoding.beam_size=50
   batch_size   windows a batch
   workers      decoding processes, auto or a number
   device       auto, cpu, cuda, mps
 
 exit status: 0 every file was answered, 1 some could not be read (their rows say why), 2 unusable arguments
 example: avpipe predict bundle=digits input=recordings output=answers
+         avpipe predict bundle=speaker gallery=people input=meetings output=answers format=[jsonl,rttm]
 """
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import avpipe
-from avpipe.bundle import find_bundle, load_bundle
+from avpipe.bundle import Bundle, find_bundle, load_bundle
 from avpipe.cli.command import run
 from avpipe.device import choose_device, worker_count
 from avpipe.errors import ArgumentError
 from avpipe.files import write_text
-from avpipe.inference import Predictor, tell_notices
+from avpipe.inference import Predictor, enrol, tell_notices
 from avpipe.inference.formats import writers
 from avpipe.inference.inputs import find_jobs
 from avpipe.inference.journal import Journal
+from avpipe.inference.search import searching
 from avpipe.inference.summary import print_summary, summarise
+from avpipe.inference.voices import voices_among
 from avpipe.objectives import Enhancement
 from avpipe.progress import counted
 from avpipe.report import write_prediction_report
 
 
 def main(config: Mapping[str, Any]) -> int:
-    formats = writers(config["format"] if isinstance(config["format"], list) else [config["format"]])
+    formats = config["format"] if isinstance(config["format"], list) else [config["format"]]
+    write_each = writers(formats)
     names = config["bundle"] if isinstance(config["bundle"], list) else [config["bundle"]]
     device = choose_device(config["device"]["name"])
     jobs = find_jobs(Path(config["input"]))
@@ -50,7 +62,7 @@ def main(config: Mapping[str, Any]) -> int:
         if isinstance(bundle.objective, Enhancement):
             raise ArgumentError(f"bundle={bundle.name}", "filters sound and labels nothing", "use avpipe denoise")
     tell_notices(bundles)
-    predictor = Predictor(bundles, config["batch_size"], min(worker_count(config["workers"]), len(jobs) - 1))
+    bundles = searching(bundles, config["decoding"])
     output = Path(config["output"])
     if output.exists() and not output.is_dir():
         raise ArgumentError(f"output={output}", "is a file", "name a folder")
@@ -59,15 +71,39 @@ def main(config: Mapping[str, Any]) -> int:
         "bundles": {bundle.name: bundle.digest for bundle in bundles},
         "batch_size": config["batch_size"],
     }
+    if decoding := {bundle.name: dict(bundle.objective.decoding) for bundle in bundles if bundle.objective.decoding}:
+        settings["decoding"] = decoding
+    bundles, about_voices = _for_voices(bundles, formats, config)
+    settings.update(about_voices)
+    workers = min(worker_count(config["workers"]), len(jobs) - 1)
+    predictor = Predictor(bundles, config["batch_size"], workers, turns="rttm" in formats)
     with Journal(output, settings) as journal:
         summary = predictor.run(counted(journal.pending(jobs), len(jobs), "files"), journal)
-        for write in formats:
+        for write in write_each:
             write(output, journal.records(jobs))
         totals = summarise(journal.records(jobs), settings)
         write_prediction_report(output / "report.html", journal.records(jobs), Path(config["input"]), totals)
     write_text(output / "summary.json", json.dumps(totals, indent=2, ensure_ascii=False) + "\n")
     print_summary(totals, len(jobs) - sum(summary.statuses.values()), output)
     return 1 if totals["statuses"].get("error") else 0
+
+
+def _for_voices(
+    bundles: list[Bundle], formats: Sequence[str], config: Mapping[str, Any]
+) -> tuple[list[Bundle], dict[str, Any]]:
+    """The bundles, introduced to the people of the gallery, and what of all this determines answers."""
+    settings: dict[str, Any] = {}
+    if "npy" in formats:
+        voices_among(bundles, "format=npy")
+    if "rttm" in formats:
+        voices_among(bundles, "format=rttm", thresholds=True)
+        settings["turns"] = True
+    if config["gallery"] is not None:
+        workers = worker_count(config["workers"])
+        gallery = enrol(bundles, Path(config["gallery"]), config["batch_size"], workers)
+        bundles = gallery.known_to(bundles)
+        settings["gallery"] = {"people": list(gallery.people), "sha256": gallery.sha256}
+    return bundles, settings
 
 
 if __name__ == "__main__":

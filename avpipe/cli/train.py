@@ -14,6 +14,8 @@ where it was stopped, and ends with the weights of a run that never was.
   cv            5, or leave_one_group_out: a network a fold, in run_dir/fold-1 ..., and cv.json over all of them
   seeds         3: as many networks, of seeds seed, seed + 1, ...
   ensemble      true: with cv or seeds, one bundle of all networks
+  objective     of transcripts: transcription (letters), transcription_words, transcription_pieces (pieces of words:
+                objective.num_pieces=200, pip install "avpipe[subwords]")
   split.by      auto (official, else group), official, group, random
   data          data.batch_size, data.workers, data.sampling=natural|balanced
   cache         decoded, features (where the augmentation is of features alone), none; cache.path, cache.max_gb

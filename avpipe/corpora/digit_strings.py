@@ -9,7 +9,7 @@ from avpipe.corpora.corpus import SIDES, Corpus, choose_label, find_root
 from avpipe.corpora.errors import CorpusError
 from avpipe.corpora.example import Example
 from avpipe.corpora.fsdd import Fsdd
-from avpipe.corpora.joining import SAMPLE_RATE, DigitString, plan_strings, write_strings
+from avpipe.corpora.joining import SAMPLE_RATE, Background, DigitString, plan_strings, write_strings
 from avpipe.errors import ArgumentError
 from avpipe.files import cache_folder, sha256_of
 
@@ -42,6 +42,8 @@ class DigitStrings(Corpus):
         num_val: strings that validate.
         num_test: strings that test.
         seed: of what is drawn.
+        noise: a recording that is to be heard behind all strings; None: none is.
+        snr_db: mean power of each string from that of the noise behind it.
     """
 
     name = "digit_strings"
@@ -56,6 +58,8 @@ class DigitStrings(Corpus):
         num_val: int = 200,
         num_test: int = 500,
         seed: int = 0,
+        noise: str | Path | None = None,
+        snr_db: float = 10.0,
     ) -> None:
         self.label = choose_label(self.name, label, ("text",))
         self._counts = dict(zip(SIDES, (num_train, num_val, num_test), strict=True))
@@ -63,6 +67,13 @@ class DigitStrings(Corpus):
             if type(number) is not int or number < 1:
                 raise ArgumentError(f"corpus.num_{side}={number}", "is no number of strings", "give 1 or more")
         self._seed = seed
+        self._background: Background | None = None
+        if noise is not None:
+            if not Path(noise).is_file():
+                raise ArgumentError(f"corpus.noise={noise}", "is no file", "give a recording of noise")
+            if type(snr_db) not in (int, float) or not -50 <= snr_db <= 100:
+                raise ArgumentError(f"corpus.snr_db={snr_db}", "is no ratio", "give decibels from -50 to 100")
+            self._background = Background(Example(Path(noise), "noise"), float(snr_db))
         self.root = find_root(self.name, root, "fsdd", "the Free Spoken Digit Dataset from its GitHub page")
         self._cache = cache_folder() / self.name
         self.other_roots = (self._cache,)
@@ -78,7 +89,7 @@ class DigitStrings(Corpus):
         """Every string and its example, in the table's order; they are written if they are not there yet."""
         planned = self._plan()
         folder = self._cache / self._digest(planned)
-        write_strings(folder, planned)
+        write_strings(folder, planned, self._background)
         return tuple((each, Example(folder / each.name, each.text, group=each.speaker)) for each in planned)
 
     @cached_property
@@ -105,4 +116,6 @@ class DigitStrings(Corpus):
             takes = (take.path.stem for take in string.takes)
             drawn = (string.levels_db, string.pauses, string.level_db, string.noise_db)
             lines.append("\t".join((string.name, *takes, *map(repr, drawn))))
+        if self._background is not None:
+            lines.append(f"behind them {sha256_of(self._background.noise.path)} at {self._background.snr_db!r} dB")
         return hashlib.sha256("\n".join(lines).encode(errors="surrogateescape")).hexdigest()[:16]

@@ -86,7 +86,16 @@ def plan_strings(takes: Sequence[Example], side: str, number_of_strings: int, se
     return strings
 
 
-def write_strings(folder: Path, strings: Sequence[DigitString]) -> None:
+@dataclass(frozen=True, slots=True)
+class Background:
+    """What is heard behind the strings."""
+
+    noise: Example
+    snr_db: float
+    """Mean power of a string, its pauses included, from that of the noise."""
+
+
+def write_strings(folder: Path, strings: Sequence[DigitString], background: Background | None = None) -> None:
     """Write the strings and a table, all or nothing; what is there already stays.
 
     Raises:
@@ -94,7 +103,7 @@ def write_strings(folder: Path, strings: Sequence[DigitString]) -> None:
         MediaError: a take cannot be read, a file not be written.
     """
     names = [TABLE, *(string.name for string in strings)]
-    write_folder(folder, names, lambda part: _fill(part, strings), "strings of digits")
+    write_folder(folder, names, lambda part: _fill(part, strings, background), "strings of digits")
 
 
 def joined(string: DigitString, read: Read) -> tuple[np.ndarray, float]:
@@ -121,6 +130,28 @@ def joined(string: DigitString, read: Read) -> tuple[np.ndarray, float]:
         noise = white_noise(len(samples), "digit_strings", string.seed, string.side, string.number, "noise")
         samples += noise * (FULL_SCALE * 10 ** (string.noise_db / 20) / math.sqrt(np.square(noise).mean()))
     return np.rint(samples).astype(np.int16), 20 * math.log10(gain * math.sqrt(power))
+
+
+def behind(samples: np.ndarray, string: DigitString, noise: np.ndarray, snr_db: float) -> np.ndarray:
+    """A string with a stretch of noise under it, from a place that is drawn; softer where both would clip.
+
+    Shape:
+        samples: (samples,), int16, returned in the same shape; noise: (any number,), from which it begins anew where
+        it is too short.
+
+    Raises:
+        CorpusError: the stretch is silent.
+    """
+    place = uniform("digit_strings", string.seed, string.side, string.number, "background")
+    first = int(place * max(len(noise) - len(samples) + 1, 1))
+    under = np.resize(noise[first:], len(samples)).astype(np.float64)
+    power = float(np.square(under).mean())
+    if power <= 0:
+        raise CorpusError("corpus.noise", "is silent in a stretch that is to be heard", "give another recording")
+    speech = samples.astype(np.float64)
+    mixed = speech + under * math.sqrt(float(np.square(speech).mean()) / power / 10 ** (snr_db / 10))
+    scale = min(1.0, PEAK * FULL_SCALE / float(np.abs(mixed).max()))
+    return np.rint(mixed * scale).astype(np.int16)
 
 
 def _packs(takes: Sequence[Example], *key: object) -> Iterator[Example]:
@@ -177,7 +208,9 @@ def _levelled(take: Example, read: Read, level_db: float) -> np.ndarray:
     return samples * (10 ** (level_db / 20) / math.sqrt(power)) * rise * rise[::-1]
 
 
-def _fill(folder: Path, strings: Sequence[DigitString]) -> None:
+def _fill(folder: Path, strings: Sequence[DigitString], background: Background | None) -> None:
+    noise = None if background is None else read_samples(background.noise, SAMPLE_RATE)
+
     @cache  # every take stands in many strings, and all of them are small
     def read(take: Example) -> np.ndarray:
         return read_samples(take, SAMPLE_RATE).astype(np.float32)  # whole numbers of 16 bits: nothing is lost
@@ -185,6 +218,8 @@ def _fill(folder: Path, strings: Sequence[DigitString]) -> None:
     rows = []
     for string in strings:
         samples, level_db = joined(string, read)
+        if background is not None and noise is not None:
+            samples = behind(samples, string, noise, background.snr_db)
         path = folder / string.name
         path.parent.mkdir(exist_ok=True)
         write_audio(path, samples[None], SAMPLE_RATE, subtype="PCM_16")

@@ -6,23 +6,45 @@ from pathlib import Path
 
 from avpipe.bundle import Bundle, find_bundle, load_bundle
 from avpipe.device import choose_device
-from avpipe.inference.prediction import Job, Prediction, Summary, TaskAnswer, WindowAnswer
+from avpipe.inference.gallery import Gallery, enrol
+from avpipe.inference.prediction import Job, Prediction, Summary, TaskAnswer, Turn, WindowAnswer
 from avpipe.inference.predictor import Predictor
 
-__all__ = ["Job", "Prediction", "Predictor", "Summary", "TaskAnswer", "WindowAnswer", "load", "tell_notices"]
+__all__ = [
+    "Gallery",
+    "Job",
+    "Prediction",
+    "Predictor",
+    "Summary",
+    "TaskAnswer",
+    "Turn",
+    "WindowAnswer",
+    "enrol",
+    "load",
+    "tell_notices",
+]
 
 
-def load(bundle: str | Path, device: str = "auto") -> Predictor:
+def load(bundle: str | Path, device: str = "auto", gallery: str | Path | None = None, turns: bool = False) -> Predictor:
     """A predictor for one bundle, by its folder or by the name of one that ships.
 
-    ``avpipe.load("digits")("take.wav").tasks["digits"].label`` is what was said.
+    ``avpipe.load("digits")("take.wav").tasks["digits"].label`` is what was said, and
+    ``avpipe.load("speaker", gallery="people")("take.wav").tasks["speaker"].label`` who said it.
+
+    Args:
+        bundle: folder or name.
+        device: auto, cpu, cuda, mps.
+        gallery: a folder a person, with recordings of the voice: these are named by a bundle that compares voices.
+        turns: also tell who speaks when.
 
     Raises:
-        AvpipeError: if there is no such bundle, it is damaged, or the device is missing.
+        AvpipeError: if there is no such bundle, it is damaged, or the device is missing; if the gallery has nobody.
     """
-    found = load_bundle(find_bundle(str(bundle)), choose_device(device))
-    tell_notices([found])
-    return Predictor([found])
+    bundles = [load_bundle(find_bundle(str(bundle)), choose_device(device))]
+    tell_notices(bundles)
+    if gallery is not None:
+        bundles = enrol(bundles, Path(gallery)).known_to(bundles)
+    return Predictor(bundles, turns=turns)
 
 
 def tell_notices(bundles: Iterable[Bundle]) -> None:

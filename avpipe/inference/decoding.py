@@ -8,6 +8,7 @@ import torch
 
 from avpipe.features import Features, Preprocessor, single_threaded
 from avpipe.inference.prediction import Job
+from avpipe.inference.speech import levels_db
 from avpipe.media import Coverage, MediaError, NoSuchStream, stream_clips
 
 
@@ -20,6 +21,8 @@ class Window:
     start_sec: float
     end_sec: float
     arrays: dict[str, np.ndarray]
+    levels_db: np.ndarray
+    """Of its sound, as :func:`avpipe.inference.speech.levels_db` has them."""
 
     @property
     def features(self) -> Features:
@@ -58,7 +61,7 @@ def decode(job: Job, preprocessors: Sequence[Preprocessor]) -> Iterator[Message]
                 if features:
                     end_sec = clip.start_sec + clip.coverage.asked_sec
                     arrays = {sense: value.numpy() for sense, value in features.items()}
-                    yield Window(plan, clip.start_sec, end_sec, arrays)
+                    yield Window(plan, clip.start_sec, end_sec, arrays, levels_db(clip))
             yield Finished(clips.coverage, {plan: error.reason for plan, error in clips.absent.items()})
     except NoSuchStream as error:
         yield Failed(str(error), "abstained")

@@ -1,8 +1,9 @@
 """Scores of a bundle on a corpus, by the same way that prediction goes."""
 
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from avpipe.bundle import Bundle
 from avpipe.corpora import Corpus, Example
@@ -25,6 +26,8 @@ class Scores:
     intervals: dict[str, tuple[float, float]]
     """95 % intervals of the metrics, by a bootstrap over groups."""
     tables: dict[str, list[list[str | int]]]
+    decoding: Mapping[str, Any] = field(default_factory=dict)
+    """How the answers were found, where there is a choice."""
 
 
 class _Collector:
@@ -48,7 +51,8 @@ def evaluate(bundle: Bundle, corpus: Corpus, examples: Sequence[Example], batch_
         print(f"warning: not scored: {reason}", file=sys.stderr)
     if not answers:
         raise RunStopped(bundle.name, "no example could be answered", "see the warnings above")
-    return Scores(tuple(answers), len(examples) - len(answers), *score(bundle.objective, answers))
+    num_failed, measured = len(examples) - len(answers), score(bundle.objective, answers)
+    return Scores(tuple(answers), num_failed, *measured, bundle.objective.decoding)
 
 
 Found = tuple[list[ScoredAnswer], list[str]]

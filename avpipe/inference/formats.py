@@ -4,13 +4,13 @@ import csv
 import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from avpipe.errors import ArgumentError
 from avpipe.files import written_whole
+from avpipe.inference.per_recording import Record
 from avpipe.inference.subtitles import write_srt, write_txt, write_vtt
+from avpipe.inference.voice_files import write_npy, write_rttm
 
-Record = Mapping[str, Any]
 Writer = Callable[[Path, Iterable[Record]], Path]
 
 
@@ -42,6 +42,8 @@ WRITERS: Mapping[str, Writer] = {
     "srt": write_srt,
     "vtt": write_vtt,
     "txt": write_txt,
+    "npy": write_npy,
+    "rttm": write_rttm,
 }
 
 

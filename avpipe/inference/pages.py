@@ -11,6 +11,7 @@ from typing import Any
 from avpipe.bundle import Bundle, load_bundle
 from avpipe.inference.answers import read_answers
 from avpipe.inference.pooled import ScoredRun
+from avpipe.objectives import Transcription
 from avpipe.report import (
     CrossValidationReport,
     EvaluationReport,
@@ -49,6 +50,7 @@ def _scores(output: Path, bundle: Bundle) -> dict[str, Any]:
     told = json.loads(output.read_text(encoding="utf-8"))
     uncalibrated = output.with_name("uncalibrated.csv")
     objective = bundle.objective
+    labels = getattr(objective, "labels", ())
     is_calibrated = getattr(objective, "temperature", 1.0) != 1.0
     return {
         "title": f"{told['task']} on {told['corpus']}",
@@ -58,8 +60,9 @@ def _scores(output: Path, bundle: Bundle) -> dict[str, Any]:
         "answers": read_answers(output.with_name("answers.csv")),
         "uncalibrated": read_answers(uncalibrated) if uncalibrated.is_file() and is_calibrated else None,
         "temperature": getattr(objective, "temperature", None) if is_calibrated else None,
-        "threshold": getattr(objective, "threshold", None) or None,
-        "labels": getattr(objective, "labels", ()),
+        "threshold": (getattr(objective, "threshold", None) or None) if labels else None,
+        "labels": labels,
+        "texts": isinstance(objective, Transcription),
         "preprocessor": bundle.preprocessor,
     }
 

@@ -34,11 +34,15 @@ class ScoredRun:
 
     @property
     def uncalibrated(self) -> list[ScoredAnswer]:
-        return read_answers(self.folder / "uncalibrated.csv")
+        """None where there is no temperature to calibrate by."""
+        path = self.folder / "uncalibrated.csv"
+        return read_answers(path) if path.is_file() else []
 
 
 def write_pooled(output: Path, runs: Sequence[ScoredRun], objective: Objective, sha256: str) -> None:
     """Write ``cv.json``: mean, standard deviation and each run; the pooled answers' metrics and their intervals.
+
+    Nothing is pooled where answers of two networks cannot be compared.
 
     Args:
         output: to write.
@@ -49,8 +53,10 @@ def write_pooled(output: Path, runs: Sequence[ScoredRun], objective: Objective, 
     told = [run.scores for run in runs]
     # Of several seeds a recording has several answers: they are drawn together, as one group's are.
     answers = [replace(answer, group=answer.group or answer.name) for run in runs for answer in run.answers]
-    pooled, intervals, _ = score(objective, answers)
-    uncalibrated, _, _ = score(objective, [answer for run in runs for answer in run.uncalibrated], draws=0)
+    pooled, intervals, _ = score(objective, answers) if objective.is_comparable else ({}, {}, {})
+    if "ece" in pooled:
+        uncalibrated, _, _ = score(objective, [answer for run in runs for answer in run.uncalibrated], draws=0)
+        pooled["ece_uncalibrated"] = uncalibrated["ece"]
     content = {
         **{key: told[0][key] for key in ("task", "corpus", "avpipe_version")},
         "corpus_sha256": sha256,
@@ -58,7 +64,7 @@ def write_pooled(output: Path, runs: Sequence[ScoredRun], objective: Objective, 
         "num_answers": len(answers),
         "mean": _over(told, statistics.fmean),
         "sd": _over(told, statistics.stdev),
-        "pooled": {**pooled, "ece_uncalibrated": uncalibrated["ece"]} if "ece" in pooled else pooled,
+        "pooled": pooled,
         "intervals": intervals,
         "folds": [_fold(run, scores) for run, scores in zip(runs, told, strict=True)],
     }
@@ -96,7 +102,7 @@ def print_pooled(output: Path) -> None:
         values = (f"{fold['metrics'][name]:.4f}" for name in names)
         table.add_row(fold["name"], str(fold["num_examples"]), *values)
     table.add_section()
-    for row in ("mean", "sd", "pooled"):
+    for row in ("mean", "sd", *(["pooled"] if content["pooled"] else [])):
         count = str(content["num_answers"]) if row == "pooled" else ""
         table.add_row(row, count, *(f"{content[row][name]:.4f}" for name in names))
     spans = (

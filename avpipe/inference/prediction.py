@@ -33,6 +33,16 @@ class WindowAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """A stretch in which one voice speaks."""
+
+    start_sec: float
+    end_sec: float
+    label: str
+    """Who: a person's name, or ``speaker_1``, ``speaker_2`` by order of appearance."""
+
+
+@dataclass(frozen=True, slots=True)
 class TaskAnswer:
     """What one bundle says of a file."""
 
@@ -45,6 +55,8 @@ class TaskAnswer:
     """Of the text, with their times."""
     embedding: tuple[float, ...] = ()
     """Of a voice: a vector of length 1."""
+    turns: tuple[Turn, ...] = ()
+    """Who speaks when, where that was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +84,7 @@ class Prediction:
         }
 
 
-_ONLY_OF_SOME = ("words", "embedding")
+_ONLY_OF_SOME = ("words", "embedding", "turns")
 """Keys that only transcripts have, and only voices."""
 
 
@@ -83,7 +95,7 @@ def _plain(value: Any) -> Any:
         return {key: _plain(part) for key, part in value.items()}
     if isinstance(value, tuple | list):
         return [_plain(part) for part in value]
-    if isinstance(value, Coverage | TaskAnswer | WindowAnswer | Word):
+    if isinstance(value, Coverage | TaskAnswer | WindowAnswer | Word | Turn):
         plain = {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
         return {name: part for name, part in plain.items() if part != [] or name not in _ONLY_OF_SOME}
     return value

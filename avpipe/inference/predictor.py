@@ -11,9 +11,12 @@ from avpipe.bundle import Bundle
 from avpipe.errors import ArgumentError
 from avpipe.features import collate
 from avpipe.inference.decoding import Failed, Finished, Window
-from avpipe.inference.prediction import Job, Prediction, Summary, TaskAnswer, WindowAnswer
+from avpipe.inference.prediction import Job, Prediction, Summary, TaskAnswer, Turn, WindowAnswer
+from avpipe.inference.speech import is_silent
+from avpipe.inference.turns import TurnFinder
+from avpipe.inference.voices import voices_among
 from avpipe.inference.workers import decoded
-from avpipe.objectives import Decoded
+from avpipe.objectives import Decoded, Verification
 
 
 class Sink(Protocol):
@@ -29,6 +32,12 @@ class _Answer:
     combined: Decoded | None = None
     seconds: float = 0.0
     windows: list[WindowAnswer] = field(default_factory=list)
+    finder: TurnFinder | None = None
+    """Where turns are asked for, and the bundle compares voices."""
+
+    @property
+    def turns(self) -> tuple[Turn, ...]:
+        return () if self.finder is None else self.finder.turns()
 
 
 @dataclass(slots=True)
@@ -51,9 +60,10 @@ class Predictor:
         bundles: of different names.
         batch_size: windows a batch.
         workers: decoding processes; 0 decodes between the network's batches.
+        turns: also tell who speaks when, with those bundles that compare voices.
     """
 
-    def __init__(self, bundles: Sequence[Bundle], batch_size: int = 16, workers: int = 0) -> None:
+    def __init__(self, bundles: Sequence[Bundle], batch_size: int = 16, workers: int = 0, turns: bool = False) -> None:
         if batch_size < 1:
             raise ArgumentError(f"batch_size={batch_size}", "must be at least 1")
         names = [bundle.name for bundle in bundles]
@@ -63,6 +73,9 @@ class Predictor:
         self.bundles = tuple(bundles)
         self.batch_size = batch_size
         self.workers = workers
+        self.turns = turns
+        if turns:
+            voices_among(bundles, "turns", thresholds=True)
 
     def __call__(self, path: str | Path) -> Prediction:
         """The answer for one file; what cannot be read is an answer of status ``error``."""
@@ -82,7 +95,7 @@ class Predictor:
         return summary
 
     def _run(self, jobs: Iterable[Job], deliver: Callable[[Prediction], None], workers: int) -> None:
-        run = _Run(self.bundles, self.batch_size, deliver)
+        run = _Run(self.bundles, self.batch_size, self.turns, deliver)
         for job, message in decoded(jobs, [bundle.preprocessor for bundle in self.bundles], workers):
             if isinstance(message, Window):
                 run.add_window(job, message)
@@ -96,15 +109,21 @@ class Predictor:
 class _Run:
     """The files that are open during one run, and the windows that wait for a full batch."""
 
-    def __init__(self, bundles: Sequence[Bundle], batch_size: int, deliver: Callable[[Prediction], None]) -> None:
+    def __init__(
+        self, bundles: Sequence[Bundle], batch_size: int, turns: bool, deliver: Callable[[Prediction], None]
+    ) -> None:
         self.bundles = bundles
         self.batch_size = batch_size
+        self.turns = turns
         self.deliver = deliver
         self.open: dict[Job, _OpenFile] = {}
         self.queues: list[list[tuple[Job, Window]]] = [[] for _ in bundles]
 
     def add_window(self, job: Job, window: Window) -> None:
-        self._file(job).waiting += 1
+        file = self._file(job)
+        if isinstance(self.bundles[window.plan].objective, Verification) and is_silent(window.levels_db):
+            return  # every silence is like every other, and would be somebody's voice
+        file.waiting += 1
         queue = self.queues[window.plan]
         queue.append((job, window))
         if len(queue) == self.batch_size:
@@ -124,7 +143,14 @@ class _Run:
             self._answer_queue(plan)
 
     def _file(self, job: Job) -> _OpenFile:
-        return self.open.setdefault(job, _OpenFile([_Answer() for _ in self.bundles]))
+        if job not in self.open:
+            self.open[job] = _OpenFile([_Answer(finder=self._finder(bundle)) for bundle in self.bundles])
+        return self.open[job]
+
+    def _finder(self, bundle: Bundle) -> TurnFinder | None:
+        if self.turns and isinstance(bundle.objective, Verification):
+            return TurnFinder(bundle.objective)
+        return None
 
     def _answer_queue(self, plan: int) -> None:
         queue, self.queues[plan] = self.queues[plan], []
@@ -150,6 +176,8 @@ class _Run:
     @staticmethod
     def _enter(answer: _Answer, bundle: Bundle, window: Window, said: Decoded) -> None:
         seconds = window.end_sec - window.start_sec
+        if answer.finder is not None:
+            answer.finder.add(window.start_sec, window.levels_db, said.embedding)
         said = said.placed(window.start_sec, bundle.step_sec, bundle.preprocessor.overlap_sec)
         # Combined as they come, so that a film of hours keeps one set of scores and not one a window.
         if answer.combined is None:
@@ -166,15 +194,20 @@ class _Run:
             return
         del self.open[job]
         tasks = {
-            bundle.name: _told(bundle.objective.finished(answer.combined), answer.windows)
+            bundle.name: _told(bundle.objective.finished(answer.combined), answer)
             for bundle, answer in zip(self.bundles, file.answers, strict=True)
             if answer.combined is not None
         }
-        missing = [f"{self.bundles[plan].name}: {why}" for plan, why in file.finished.missing.items()]
+        missing = [
+            f"{bundle.name}: {file.finished.missing.get(plan, 'nothing in it can be judged')}"
+            for plan, (bundle, answer) in enumerate(zip(self.bundles, file.answers, strict=True))
+            if answer.combined is None
+        ]
         lost = file.finished.coverage.losses()
         status = "abstained" if not tasks else "partial" if lost else "ok"
         self.deliver(Prediction(job.name, status, "; ".join([*missing, *lost]), file.finished.coverage, tasks))
 
 
-def _told(said: Decoded, windows: Sequence[WindowAnswer]) -> TaskAnswer:
-    return TaskAnswer(said.label, said.score, said.scores, said.text, tuple(windows), said.words, said.embedding)
+def _told(said: Decoded, answer: _Answer) -> TaskAnswer:
+    windows = tuple(answer.windows)
+    return TaskAnswer(said.label, said.score, said.scores, said.text, windows, said.words, said.embedding, answer.turns)

@@ -42,6 +42,7 @@ def write_scores(output: Path, origin: Origin, split: Split, part: str, corpus: 
         "avpipe_version": avpipe.__version__,
         "num_examples": len(scores.answers),
         "num_failed": scores.num_failed,
+        **({"decoding": scores.decoding} if scores.decoding else {}),
         "metrics": scores.metrics,
         "intervals": scores.intervals,
     }

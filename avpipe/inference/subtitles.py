@@ -1,14 +1,11 @@
 """Transcripts as subtitles and as plain text: a file beside the name of each recording."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import Path
 
-from avpipe.files import write_text
-
-Record = Mapping[str, Any]
+from avpipe.inference.per_recording import Record, write_each
 
 PAUSE_SEC = 0.7
 """From word to word, at which a subtitle ends."""
@@ -99,21 +96,10 @@ def write_txt(folder: Path, records: Iterable[Record]) -> Path:
     return _write_each(folder, records, ".txt", content)
 
 
-def _write_each(folder: Path, records: Iterable[Record], suffix: str, content: Any) -> Path:
-    for record in records:
-        transcripts = {task: answer for task, answer in record["tasks"].items() if answer["text"] is not None}
-        for task, answer in transcripts.items():
-            # One transcript has the recording's name, several have their tasks' besides.
-            ending = suffix if len(transcripts) == 1 else f".{task}{suffix}"
-            path = folder / f"{_place(record['path'])}{ending}"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_text(path, content(answer))
-    return folder
-
-
-def _place(name: str) -> str:
-    """A recording's name as a path below the output, wherever a list took it from."""
-    return PurePosixPath(*(part for part in PurePosixPath(name).parts if part not in ("/", "..", "."))).as_posix()
+def _write_each(folder: Path, records: Iterable[Record], suffix: str, content: Callable[[Record], str]) -> Path:
+    return write_each(
+        folder, records, suffix, lambda answer: answer["text"] is not None, lambda _, answer: content(answer)
+    )
 
 
 def _cues(answer: Record) -> Iterator[Cue]:

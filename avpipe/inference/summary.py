@@ -19,7 +19,8 @@ def summarise(records: Iterable[Mapping[str, Any]], settings: Mapping[str, Any])
         for name in seconds:
             seconds[name] += (record["coverage"] or {}).get(name, 0.0)
         for task, answer in record["tasks"].items():
-            labels[task]["(text)" if answer["label"] is None else answer["label"]] += 1
+            without = "(embedding)" if "embedding" in answer else "(text)"
+            labels[task][without if answer["label"] is None else answer["label"]] += 1
     return {
         **settings,
         "num_files": sum(statuses.values()),

@@ -1,11 +1,12 @@
 """Networks and their parts: pure maths on tensors; what a bundle may build."""
 
 from avpipe.networks.denoiser import DenoisingNetwork
+from avpipe.networks.ecapa import EcapaEncoder
 from avpipe.networks.ensemble import Ensemble
 from avpipe.networks.frames2d import FrameEncoder2d
 from avpipe.networks.fusion import Concatenation, Identity
 from avpipe.networks.network import Network, Output
-from avpipe.networks.pooling import MeanPooling, SegmentPooling, StatisticsPooling
+from avpipe.networks.pooling import AttentivePooling, MeanPooling, SegmentPooling, StatisticsPooling
 from avpipe.networks.residual2d import ResidualEncoder2d
 from avpipe.networks.residual3d import ResidualEncoder3d
 from avpipe.networks.sequence import SequenceNetwork
@@ -13,8 +14,10 @@ from avpipe.networks.stft import Stft
 from avpipe.networks.time_conv import TimeConvEncoder
 
 __all__ = [
+    "AttentivePooling",
     "Concatenation",
     "DenoisingNetwork",
+    "EcapaEncoder",
     "Ensemble",
     "FrameEncoder2d",
     "Identity",

@@ -86,3 +86,36 @@ class SegmentPooling(nn.Module):
         means = sequence @ (weights / weights.sum(1, keepdim=True).clamp_min(1e-4))
         deviation = self.statistics(sequence, lengths).chunk(2, dim=1)[1]
         return cat([means.flatten(1), deviation], dim=1)
+
+
+class AttentivePooling(nn.Module):
+    """Mean and standard deviation over time, to which every step adds as much as the network says, channel by channel.
+
+    Args:
+        channels: length of the vectors.
+        hidden: width of the layer that weighs the steps.
+
+    Reference:
+        B. Desplanques et al., "ECAPA-TDNN", 2020, arXiv:2005.07143 (a step is weighed by what it is and by the mean and
+        the deviation of all), after K. Okabe et al., "Attentive Statistics Pooling for Deep Speaker Embedding", 2018,
+        arXiv:1803.10963.
+    """
+
+    def __init__(self, channels: int, hidden: int = 64) -> None:
+        super().__init__()
+        self.statistics = StatisticsPooling(channels)
+        self.weigh = nn.Sequential(nn.Conv1d(3 * channels, hidden, 1), nn.Tanh(), nn.Conv1d(hidden, channels, 1))
+        self.out_dim = 2 * channels
+
+    def forward(self, sequence: Tensor, lengths: Tensor) -> Tensor:
+        """
+        Shape:
+            sequence: (B, channels, T); lengths: (B,), 0 gives a mean of zeros; returns (B, out_dim).
+        """
+        whole = self.statistics(sequence, lengths)[:, :, None].expand(-1, -1, sequence.shape[2])
+        mask = time_mask(lengths, sequence.shape[2])[:, None]
+        said = self.weigh(cat([sequence, whole], dim=1)).masked_fill(~mask, -1e4)
+        weights = said.softmax(2) * mask
+        mean = (sequence * weights).sum(2)
+        variance = ((sequence - mean[:, :, None]).square() * weights).sum(2)
+        return cat([mean, (variance + 1e-5).sqrt()], dim=1)

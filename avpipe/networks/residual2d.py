@@ -1,4 +1,4 @@
-"""A small residual CNN over a spectrogram."""
+"""A residual CNN over a spectrogram."""
 
 import math
 from collections.abc import Sequence
@@ -48,7 +48,7 @@ class ResidualBlock2d(nn.Module):
 
 
 class ResidualEncoder2d(nn.Module):
-    """A stem, one residual block a stage, and the mean over each of some bands: a vector for every few frames.
+    """A stem, residual blocks in stages, and the mean over each of some bands: a vector for every few frames.
 
     Args:
         channels: of the stem and of each stage, each of which ends in a maximum over 2x2 places.
@@ -63,18 +63,28 @@ class ResidualEncoder2d(nn.Module):
     """
 
     def __init__(
-        self, channels: Sequence[int] = (16, 24, 48, 96), bands: int = 4, time_halvings: int | None = None
+        self,
+        channels: Sequence[int] = (16, 24, 48, 96),
+        bands: int = 4,
+        time_halvings: int | None = None,
+        blocks: int = 1,
     ) -> None:
         super().__init__()
+        if blocks < 1:
+            raise ValueError(f"blocks={blocks} must be at least 1")
         stem, *stages = channels
         self.stem = nn.Sequential(
             nn.Conv2d(1, stem, 3, padding=1, bias=False),
             nn.BatchNorm2d(stem),
             nn.ReLU(inplace=True),
         )
+        self.blocks = blocks
         self.stages = nn.ModuleList(
-            ResidualBlock2d(before, after) for before, after in zip(channels, stages, strict=False)
+            ResidualBlock2d(after if block else before, after)
+            for before, after in zip(channels, stages, strict=False)
+            for block in range(blocks)
         )
+        """The blocks of all stages, one after the other."""
         halvings = len(channels) if time_halvings is None else time_halvings
         strides = [2 if stage < halvings else 1 for stage in range(len(channels))]
         self.halve = nn.ModuleList(nn.MaxPool2d((2, stride), ceil_mode=True) for stride in strides)
@@ -92,8 +102,11 @@ class ResidualEncoder2d(nn.Module):
         mask = _mask(lengths, features)
         # In this layout of memory convolutions on a CPU take half the time.
         x = self.halve[0]((self.stem(features * mask) * mask).contiguous(memory_format=torch.channels_last))
-        for block, halve, stride in zip(self.stages, list(self.halve)[1:], self.time_strides, strict=False):
-            x = halve(block(x, _mask(strided(lengths, stride), x)))
+        for stage, (halve, stride) in enumerate(zip(list(self.halve)[1:], self.time_strides, strict=False)):
+            mask = _mask(strided(lengths, stride), x)
+            for block in list(self.stages)[stage * self.blocks : (stage + 1) * self.blocks]:
+                x = block(x, mask)
+            x = halve(x)
         vectors = nn.functional.adaptive_avg_pool2d(x, (self.bands, x.shape[3])).flatten(1, 2)
         return vectors, strided(lengths, self.time_stride)
 

@@ -1,18 +1,24 @@
 """Loss, metrics and decoding of one kind of output; what a bundle may build."""
 
-from avpipe.objectives.classification import Classification
+from avpipe.objectives.beam import BeamSearch, BeamSettings
+from avpipe.objectives.classification import UNKNOWN, Classification
 from avpipe.objectives.enhancement import Enhancement
 from avpipe.objectives.interval import bootstrap_interval
 from avpipe.objectives.objective import Batch, Decoded, Objective, Word
+from avpipe.objectives.pieces import PieceTranscription
 from avpipe.objectives.transcription import Transcription, WordTranscription, plain_text
 from avpipe.objectives.verification import Verification
 
 __all__ = [
+    "UNKNOWN",
     "Batch",
+    "BeamSearch",
+    "BeamSettings",
     "Classification",
     "Decoded",
     "Enhancement",
     "Objective",
+    "PieceTranscription",
     "Transcription",
     "Verification",
     "Word",

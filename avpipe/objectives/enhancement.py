@@ -9,6 +9,7 @@ from torch import Tensor
 
 from avpipe.networks import Output, Stft
 from avpipe.objectives.objective import Batch, Decoded, Objective
+from avpipe.objectives.perceptual import WINDOW_LENGTH, PerceptualDistance
 
 if TYPE_CHECKING:
     from torchmetrics import MetricCollection
@@ -21,7 +22,7 @@ _SILENCE_POWER = 1e-10
 
 
 class Enhancement(Objective):
-    """Distance of the filtered from the clean sound, both on compressed spectra and in energy.
+    """Distance of the filtered from the clean sound: on compressed spectra, in energy, and to an ear.
 
     The features are ``waveform``, of two channels: the noisy sound, which the network hears, and the clean one, which
     it is to say. The loss is the mean squared difference of the complex spectra and of their moduli, both compressed
@@ -38,6 +39,7 @@ class Enhancement(Objective):
         modulus_weight: of the difference of moduli.
         ratio_weight: of the ratio of speech to error, per decibel.
         ceiling_db: of that ratio, below the energy of the noisy sound.
+        perceptual_weight: of the perceptual distance.
         window_length: of the spectra, in samples.
 
     Reference:
@@ -57,14 +59,19 @@ class Enhancement(Objective):
         modulus_weight: float = 70.0,
         ratio_weight: float = 0.1,
         ceiling_db: float = 30.0,
+        perceptual_weight: float = 0.0,
         window_length: int = 512,
     ) -> None:
         super().__init__()
+        if perceptual_weight and window_length != WINDOW_LENGTH:
+            raise ValueError(f"window_length={window_length} must be {WINDOW_LENGTH} for a perceptual distance")
         self.compression = compression
         self.complex_weight = complex_weight
         self.modulus_weight = modulus_weight
         self.ratio_weight = ratio_weight
         self.ceiling = 10.0 ** (-ceiling_db / 10.0)
+        self.perceptual_weight = perceptual_weight
+        self.perceptual = PerceptualDistance()
         self.stft = Stft(window_length, window_length // 2 + 1)
 
     @classmethod
@@ -86,17 +93,25 @@ class Enhancement(Objective):
         noisy, clean = self._channels(batch)
         level = noisy.square().mean(-1, keepdim=True).sqrt() + 1e-5
         filtered, clean, noisy = (waveform * (0.1 / level) for waveform in (output.value, clean, noisy))
-        (said, said_modulus), (true, true_modulus) = self._compressed(filtered), self._compressed(clean)
-        spectral = self.complex_weight * (said - true).square().sum(1).mean()
-        spectral = spectral + self.modulus_weight * (said_modulus - true_modulus).square().mean()
+        said, true = self.stft(filtered), self.stft(clean)
+        spectral = self._spectral(said, true)
+        if self.perceptual_weight:
+            spoken = clean.square().mean(-1) > _SILENCE_POWER
+            distances = self.perceptual(*(each.square().sum(1)[spoken] for each in (said, true)))
+            spectral = spectral + self.perceptual_weight * distances.sum() / len(clean)
         floor = self.ceiling * noisy.square().sum(-1) + 1e-9
         error = (filtered - clean).square().sum(-1) + floor
         ratio_db = 10.0 * torch.log10((clean.square().sum(-1) + floor) / error)
         return spectral - self.ratio_weight * ratio_db.mean()
 
-    def _compressed(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
+    def _spectral(self, said: Tensor, true: Tensor) -> Tensor:
+        """The difference of compressed spectra."""
+        (said, said_modulus), (true, true_modulus) = self._compressed(said), self._compressed(true)
+        complex_part = self.complex_weight * (said - true).square().sum(1).mean()
+        return complex_part + self.modulus_weight * (said_modulus - true_modulus).square().mean()
+
+    def _compressed(self, spectrum: Tensor) -> tuple[Tensor, Tensor]:
         """The spectrum with compressed moduli, (B, 2, T, bins), and those moduli, (B, T, bins)."""
-        spectrum = self.stft(waveform)
         power = spectrum.square().sum(1) + 1e-10
         modulus = power.pow(self.compression / 2.0)
         return spectrum * (modulus * power.rsqrt())[:, None], modulus

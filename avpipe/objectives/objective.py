@@ -75,7 +75,7 @@ class Decoded:
     score: float | None = None
     """How sure, in [0, 1]."""
     scores: dict[str, float] = field(default_factory=dict)
-    """By label; they sum to 1."""
+    """By label; those of the labels that a bundle has learned sum to 1."""
     text: str | None = None
     words: tuple[Word, ...] = ()
     """Of the text."""
@@ -83,7 +83,7 @@ class Decoded:
     """What words are made of, before they are: letters, say. Times are in steps of the network's answer until
     :meth:`placed` makes seconds of them."""
     embedding: tuple[float, ...] = ()
-    """A vector of length 1, near to those of the same voice."""
+    """A vector near to those of the same voice, of length 1 where the answer is finished."""
     border_sec: float = 0.0
     """From where on the units of a window count that lies behind another: the middle of their overlap."""
 
@@ -111,6 +111,8 @@ class Objective(nn.Module, ABC):
     """The other way round: a rate of errors."""
     has_calibration: bool = False
     """Whether :meth:`calibration` tells anything."""
+    is_comparable: bool = True
+    """Whether answers of two networks of one recipe mean the same; vectors of two networks lie in two spaces."""
     needs_whole: bool = False
     """Whether a target tells of its whole recording, in order, so that no window can be cut out of it to learn from."""
 
@@ -118,6 +120,16 @@ class Objective(nn.Module, ABC):
     @abstractmethod
     def vocabulary(cls, targets: Sequence[Any]) -> dict[str, Any]:
         """What the training targets tell about the constructor's arguments, as plain data."""
+
+    @classmethod
+    def specified(cls, spec: Mapping[str, Any], targets: Sequence[Any]) -> dict[str, Any]:
+        """What the objective is built from: ``spec``, and what the training targets tell."""
+        return {**spec, **cls.vocabulary(targets)}
+
+    @property
+    def decoding(self) -> Mapping[str, Any]:
+        """How answers are found, as plain data; empty where there is but one way."""
+        return {}
 
     @property
     @abstractmethod

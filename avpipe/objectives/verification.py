@@ -1,5 +1,6 @@
 """Whose voice it is: recordings of one voice lie near to each other, also of voices that training never heard."""
 
+import copy
 import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -9,15 +10,17 @@ import torch
 from torch import Tensor, nn
 
 from avpipe.networks import Output
+from avpipe.objectives.classification import UNKNOWN
 from avpipe.objectives.detection import detection_rates
 from avpipe.objectives.objective import Batch, Decoded, Objective
+from avpipe.objectives.similarity import cosines, normalised
 
 if TYPE_CHECKING:
     from torchmetrics import MetricCollection
 
 
 class Verification(Objective):
-    """Additive angular margin over the voices of training; an answer is a vector of length 1, its cosine to another's.
+    """Additive angular margin over the voices of training; an answer is a vector of length 1, near to its voice's.
 
     Metrics, over all pairs of answers: ``eer``, the rate at which as many pairs of two voices are taken for one as
     pairs of one voice for two; ``min_dcf``, the least cost of deciding where one pair in a hundred is of one voice.
@@ -27,6 +30,12 @@ class Verification(Objective):
         dim: length of the vectors.
         margin: that is added to the angle to the true voice, in radians.
         scale: cosines are multiplied by it before they compete.
+        cohort: how many voices of training, the nearest ones, normalise a similarity; 0: it is the plain cosine.
+        threshold: the similarity from which on two recordings are taken to be of one voice; None: not known. Fitted by
+            :meth:`calibration`.
+        spread: standard deviation of the similarities of two voices, the unit in which scores leave the threshold.
+            Fitted as well.
+        false_accepts: greatest part of the validation's pairs of two voices that may reach the threshold.
 
     Reference:
         J. Deng et al., "ArcFace: Additive Angular Margin Loss for Deep Face Recognition", 2018, arXiv:1801.07698; for
@@ -36,16 +45,41 @@ class Verification(Objective):
 
     best_metric = "eer"
     best_is_least = True
+    has_calibration = True
+    is_comparable = False
 
-    def __init__(self, voices: Sequence[str], dim: int = 128, margin: float = 0.2, scale: float = 30.0) -> None:
+    def __init__(
+        self,
+        voices: Sequence[str],
+        dim: int = 128,
+        margin: float = 0.2,
+        scale: float = 30.0,
+        cohort: int = 0,
+        threshold: float | None = None,
+        spread: float = 0.1,
+        false_accepts: float = 0.01,
+    ) -> None:
         super().__init__()
         if len(set(voices)) != len(voices) or len(voices) < 2:
             raise ValueError("voices must be two or more different ones")
         if not 0 <= margin < math.pi / 2 or scale <= 0:
             raise ValueError(f"margin={margin} must be from 0 and below a right angle, scale={scale} above 0")
+        if cohort < 0 or cohort == 1:
+            raise ValueError(f"cohort={cohort} must be 0, or 2 and more: a spread is measured over it")
+        if not 0 <= false_accepts < 1 or not spread > 0:
+            raise ValueError(f"false_accepts={false_accepts} must be from 0 and below 1, spread={spread} above 0")
+        if threshold is not None and not math.isfinite(threshold):
+            raise ValueError(f"threshold={threshold} is no similarity")
         self.dim = dim
         self.margin = margin
         self.scale = scale
+        self.cohort = cohort
+        self.threshold = threshold
+        self.spread = spread
+        self.false_accepts = false_accepts
+        self.people: tuple[str, ...] = ()
+        """Whom answers may name; see :meth:`with_people`."""
+        self._enrolled = np.zeros((0, dim), np.float32)
         self.prototypes = nn.Parameter(nn.init.xavier_normal_(torch.empty(len(voices), dim)))
         """A vector a voice of training."""
         self._places = {voice: place for place, voice in enumerate(voices)}
@@ -76,14 +110,92 @@ class Verification(Objective):
         costs = nn.functional.cross_entropy(self.scale * widened.cos(), batch.targets[known], reduction="sum")
         return costs / known.sum().clamp_min(1)
 
+    def similarities(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        """How alike vectors are, the higher the more: cosines, or with ``cohort`` deviations from those with others.
+
+        Shape:
+            one: (N, dim); other: (M, dim); both of length 1. Returns (N, M), float32.
+        """
+        if not self.cohort:
+            return cosines(one, other)
+        voices = nn.functional.normalize(self.prototypes.detach().float().cpu()).numpy()
+        return normalised(one, other, voices, self.cohort)
+
+    def with_people(self, people: Sequence[str], vectors: np.ndarray) -> "Verification":
+        """This objective, which then also says who of ``people`` it hears, or ``unknown``.
+
+        The score of a person is a logistic function of the similarity: one half at the threshold, and 0.73 a
+        ``spread`` above. It ranks and can be read at a glance. It is no probability: how often the people of a gallery
+        speak in what will be asked, nobody has told. The label's score is the nearest person's, so that of ``unknown``
+        lies below one half.
+
+        Args:
+            people: their names, each once.
+            vectors: of length 1, a row a person.
+
+        Raises:
+            ValueError: if no threshold is known, or a name stands for nobody.
+        """
+        if self.threshold is None:
+            raise ValueError("without a threshold nobody can be told from strangers")
+        if not people or len(set(people)) != len(people) or UNKNOWN in people:
+            raise ValueError(f"people must be one or more different ones, none of them called {UNKNOWN}")
+        knowing = copy.copy(self)
+        knowing.people, knowing._enrolled = tuple(people), np.asarray(vectors, np.float32)
+        return knowing
+
     def decode(self, output: Output) -> list[Decoded]:
-        vectors = nn.functional.normalize(output.value.detach().float().cpu())
-        return [Decoded(embedding=tuple(vector.tolist())) for vector in vectors]
+        return [self._answer(vector) for vector in output.value.detach().double().cpu().numpy()]
 
     def combine(self, windows: Sequence[Decoded], weights: Sequence[float]) -> Decoded:
-        """The mean direction, weighted by the windows' seconds."""
-        total = np.average([window.embedding for window in windows], axis=0, weights=weights)
-        return Decoded(embedding=tuple((total / max(float(np.linalg.norm(total)), 1e-12)).tolist()))
+        """The mean, weighted by the windows' seconds; its direction is the answer (:meth:`finished`).
+
+        Of full length, it would weigh more than its windows when others join it.
+        """
+        mean = np.average([window.embedding for window in windows], axis=0, weights=weights)
+        return Decoded(embedding=tuple(mean.tolist()))
+
+    def finished(self, combined: Decoded) -> Decoded:
+        return self._answer(np.array(combined.embedding))
+
+    def _answer(self, vector: np.ndarray) -> Decoded:
+        """What is said of a direction."""
+        vector = vector / max(float(np.linalg.norm(vector)), 1e-12)
+        embedding = tuple(vector.tolist())
+        if not self.people or self.threshold is None:
+            return Decoded(embedding=embedding)
+        # One at a time, as for many at once a sum may be taken in another order.
+        beyond = (self.similarities(vector[None], self._enrolled)[0] - self.threshold) / self.spread
+        scores = 0.5 + 0.5 * np.tanh(0.5 * beyond.astype(np.float64))
+        nearest = int(beyond.argmax())
+        label = self.people[nearest] if beyond[nearest] >= 0 else UNKNOWN
+        told = dict(zip(self.people, scores.tolist(), strict=True))
+        return Decoded(label, float(scores[nearest]), told, embedding=embedding)
+
+    def calibration(
+        self, windows: Sequence[tuple[Tensor, Tensor]], targets: Sequence[Any], refuse_right: float
+    ) -> dict[str, Any]:
+        """The threshold that at most ``false_accepts`` of the pairs of two voices reach, and their spread.
+
+        Pairs of one voice have no say: validation voices often have one recording each, whose parts share a day, a
+        room and a sentence, and so are more alike than what a voice says on another day. How many of those are refused
+        is told by the metrics of a test, not by this. ``refuse_right`` is for labels, and of no effect here.
+        Where there are no pairs of two voices, nothing is told.
+        """
+        combined = [self.combine(self.decode(Output(values)), seconds.double().tolist()) for values, seconds in windows]
+        scores, same = self._compared([self.finished(each) for each in combined], targets)
+        strangers = np.sort(scores[np.triu(~same, 1)])
+        if not len(strangers):
+            return {}
+        allowed = int(self.false_accepts * len(strangers))
+        # Right above the highest one that must not reach it.
+        threshold = (math.floor(float(strangers[-1 - allowed]) * 1e4) + 1) / 1e4
+        return {"threshold": threshold, "spread": max(round(float(strangers.std()), 4), 1e-4)}
+
+    def uncalibrated(self) -> "Verification":
+        raw = copy.copy(self)
+        raw.threshold = None
+        return raw
 
     def metrics(self) -> "MetricCollection":
         from torchmetrics import MetricCollection
@@ -93,23 +205,23 @@ class Verification(Objective):
         return MetricCollection({"rates": DetectionRates()}, compute_groups=False)
 
     def update(self, metrics: "MetricCollection", answers: Sequence[Decoded], targets: Sequence[Any]) -> None:
-        pairs = np.triu_indices(len(answers), 1)
-        cosines, same = _compared(answers, targets)
-        metrics.update(torch.from_numpy(cosines[pairs]), torch.from_numpy(same[pairs]))
+        scores, same = self._compared(answers, targets)
+        pairs = np.triu(np.ones_like(same), 1)
+        metrics.update(torch.from_numpy(scores[pairs]), torch.from_numpy(same[pairs]))
 
     def scorer(self, answers: Sequence[Decoded], targets: Sequence[Any]) -> Callable[[Sequence[int]], dict[str, float]]:
-        cosines, same = _compared(answers, targets)
+        scores, same = self._compared(answers, targets)
 
         def measured(places: Sequence[int]) -> dict[str, float]:
-            one, other = np.triu_indices(len(places), 1)
-            first, second = np.asarray(places)[one], np.asarray(places)[other]
-            pairs = first != second  # one that was drawn twice is no trial of itself
-            return detection_rates(cosines[first, second][pairs], same[first, second][pairs])
+            chosen = np.asarray(places)
+            pairs = np.triu(chosen[:, None] != chosen, 1)  # one that was drawn twice is no trial of itself
+            trials = np.ix_(chosen, chosen)
+            return detection_rates(scores[trials][pairs], same[trials][pairs])
 
         return measured
 
-
-def _compared(answers: Sequence[Decoded], targets: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
-    """(N, N) each: the cosine of every two answers, and whether both are of one voice."""
-    vectors, voices = np.array([answer.embedding for answer in answers]), np.array([str(each) for each in targets])
-    return vectors @ vectors.T, voices[:, None] == voices
+    def _compared(self, answers: Sequence[Decoded], targets: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
+        """(N, N) each: the similarity of every two answers, and whether both are of one voice."""
+        vectors = np.array([answer.embedding for answer in answers], np.float32)
+        voices = np.array([str(each) for each in targets])
+        return self.similarities(vectors, vectors), voices[:, None] == voices

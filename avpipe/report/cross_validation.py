@@ -55,12 +55,13 @@ def write_cross_validation_report(path: Path, report: CrossValidationReport) -> 
     floors = [fold.floor for fold in report.folds]
     drawn = [name for name in DRAWN_FIRST if name in metrics] or metrics[:1]
     folds = [fold.metrics for fold in report.folds]
+    answers = report.answers if report.labels else ()
     content = {
         "report": report,
         "settings": flattened(report.settings),
         "metrics": metrics,
         "picture": folds_picture(folds, floors, report.intervals, drawn) if drawn else None,
         "tiles": tiles(report.pooled, report.intervals),
-        "sections": sections(report.answers, report.uncalibrated, report.labels, report.threshold),
+        "sections": sections(answers, report.uncalibrated, report.labels, report.threshold),
     }
     return write_page(path, "cross_validation.html", content)

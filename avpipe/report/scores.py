@@ -12,6 +12,7 @@ from avpipe.report.figures import history_pictures
 from avpipe.report.measures import measures_of
 from avpipe.report.page import flattened, write_page
 from avpipe.report.sections import sections, tiles
+from avpipe.report.transcripts import transcripts_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,8 @@ class EvaluationReport:
     """Draws the worst errors as the network sees them; None draws none."""
     notes: Sequence[str] = ()
     """Warnings to the reader."""
+    texts: bool = False
+    """Whether the answers are transcripts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +69,7 @@ def _content(report: EvaluationReport) -> dict[str, Any]:
     return {
         "report": report,
         "measures": None if report.labels else measures_of(report.answers),
+        "transcripts": transcripts_of(report.answers) if report.texts else None,
         "settings": flattened(report.settings),
         "tiles": tiles(report.metrics, report.intervals),
         "sections": sections(answers, report.uncalibrated, report.labels, report.threshold),

@@ -33,23 +33,26 @@ def calibrate(plan: Plan) -> None:
     """Fit every network's objective to the validation examples of all of them, and enter it into its bundle.
 
     A network is calibrated by what it and its sisters said of their own validation examples, but for the examples that
-    it is tested on: they share the recipe, and the few speakers of one fold tell little of how sure it may be.
+    it is tested on: they share the recipe, and the few speakers of one fold tell little of how sure it may be. Where
+    answers of two networks cannot be compared (vectors), its own alone are used.
     Writes ``calibration.json`` into each job's folder; what has one is done.
     """
     waiting = [(settings, job) for settings, job in plan.jobs if not (job.folder / _RECORD).is_file()]
     if not waiting or not instantiate(read_specs(plan.jobs[0][1].bundle)["objective"]).has_calibration:
         return
-    outputs = [_validation_outputs(settings, job) for settings, job in plan.jobs]
+    outputs = {job.bundle: _validation_outputs(settings, job) for settings, job in plan.jobs}
     for settings, job in waiting:
         tested = set(job.split.test)
-        found = [(example, out) for part in outputs for example, out in part.items() if example not in tested]
+        # With its weights: what it compares with may be among them.
+        objective = load_bundle(job.bundle).objective
+        parts = outputs.values() if objective.is_comparable else [outputs[job.bundle]]
+        found = [(example, out) for part in parts for example, out in part.items() if example not in tested]
         refuse_right = settings["calibration"]["refuse_right"]
         told: dict[str, Any] = {}
         if len(found) >= LEAST_EXAMPLES:
-            spec = read_specs(job.bundle)["objective"]
             windows, targets = [out for _, out in found], [example.target for example, _ in found]
-            told = instantiate(spec).calibration(windows, targets, refuse_right)
-            record_objective(job.bundle, {**spec, **told})
+            told = objective.calibration(windows, targets, refuse_right)
+            record_objective(job.bundle, {**read_specs(job.bundle)["objective"], **told})
         else:
             line = f"{len(found)} examples validate: too few to calibrate by"
             print(f"warning: {line}", file=sys.stderr)

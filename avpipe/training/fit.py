@@ -24,7 +24,7 @@ from avpipe.device import choose_device, worker_count
 from avpipe.errors import ArgumentError, AvpipeError, printable
 from avpipe.files import write_text
 from avpipe.networks import Network
-from avpipe.objectives import Objective
+from avpipe.objectives import Objective, Transcription
 from avpipe.training.cache import Cache
 from avpipe.training.checkpoints import WholeCheckpointIO, check_fits, has_stopped_early, read_checkpoint
 from avpipe.training.data import AVDataModule, Loading, TrainingWindows, ValidationWindows
@@ -35,6 +35,7 @@ from avpipe.training.optim import Recipe, warmed_up_average
 from avpipe.training.progress import History, on_terminal, progress
 from avpipe.training.recordings import Recording, measure
 from avpipe.training.run import claim
+from avpipe.training.transcripts import doubts
 from avpipe.training.values import logger_names
 
 
@@ -74,16 +75,20 @@ def train(config: Mapping[str, Any], job: Job) -> None:
     _quiet()
     seed_everything(config["seed"], workers=True, verbose=False)
     train_part, val_part = _readable(job, config["select"])
-    specs = _specs(config, [recording.example.target for recording in train_part])
-    objective: Objective = instantiate(specs["objective"])
-    if objective.needs_whole:
+    if target_of(config["objective"]).needs_whole:  # type: ignore[attr-defined]
         window_sec = config["preprocess"]["window_sec"]
         train_part, val_part = (_short_enough(job, part, window_sec) for part in (train_part, val_part))
+    specs = _specs(config, [recording.example.target for recording in train_part])
+    objective: Objective = instantiate(specs["objective"])
     data = _data(config, device, specs["preprocessor"], objective, train_part, val_part)
     train_examples, val_examples = ([recording.example for recording in part] for part in (train_part, val_part))
     torch.manual_seed(config["seed"])  # anew: whether filling the cache has drawn anything is not to be seen here
     network = instantiate(specs["network"])
     _check_input(network, data)
+    if isinstance(objective, Transcription):
+        others = [*val_examples, *job.split.test]
+        for line in doubts(objective, network, data.preprocessor, train_part, others):
+            _tell(job, line)
     if config["init_from"] and not (job.folder / "checkpoints/last.ckpt").is_file():
         begin_with(network, config["init_from"])
     optim = {**config["optim"], "lr": _learning_rate(config, job.folder, network, objective, data)}
@@ -126,19 +131,24 @@ def _short_enough(job: Job, part: list[Recording], window_sec: float) -> list[Re
     short = [recording for recording in part if recording.duration_sec <= window_sec + 1e-3]
     if len(short) < len(part):
         told = f"{len(part) - len(short)} of {len(part)} recordings are longer than preprocess.window_sec={window_sec}"
-        print(f"warning: {told}: left out", file=sys.stderr)
-        with (job.folder / "warnings.txt").open("a", encoding="utf-8") as file:
-            file.write(f"{told}: left out\n")
+        _tell(job, f"{told}: left out")
         if not short:
             remedy = "cut them at pauses, or give a longer window"
             raise ArgumentError(f"preprocess.window_sec={window_sec}", "every recording is longer", remedy)
     return short
 
 
+def _tell(job: Job, line: str) -> None:
+    """Warn on the terminal and on the page."""
+    print(f"warning: {line}", file=sys.stderr)
+    with (job.folder / "warnings.txt").open("a", encoding="utf-8") as file:
+        file.write(f"{printable(line)}\n")
+
+
 def _specs(config: Mapping[str, Any], targets: Sequence[Any]) -> dict[str, Spec]:
     """What the bundle is built from; what the targets tell is filled in, so that nothing is typed twice."""
     objective_class = target_of(config["objective"])
-    objective = {**config["objective"], **objective_class.vocabulary(targets)}  # type: ignore[attr-defined]
+    objective = objective_class.specified(config["objective"], targets)  # type: ignore[attr-defined]
     num_outputs = instantiate(objective).num_outputs
     head = {} if num_outputs is None else {"num_outputs": num_outputs}
     network = {**config["network"], **head}

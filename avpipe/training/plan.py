@@ -9,7 +9,7 @@ from avpipe.config import instantiate, target_of
 from avpipe.corpora import Corpus, Split, make_folds, make_split, whole
 from avpipe.corpora.split import check_arguments
 from avpipe.errors import ArgumentError
-from avpipe.objectives import Enhancement
+from avpipe.objectives import Classification
 from avpipe.training.fit import Job
 from avpipe.training.run import run_folder
 from avpipe.training.values import check_values
@@ -60,8 +60,8 @@ def _check(config: Mapping[str, Any]) -> None:
         raise ArgumentError(f"seeds={config['seeds']}", "must be at least 1")
     if config["ensemble"] and config["cv"] is None and config["seeds"] == 1:
         raise ArgumentError("ensemble=true", "there is one network only", "give cv or seeds as well")
-    if config["ensemble"] and target_of(config["objective"]) is Enhancement:
-        raise ArgumentError("ensemble=true", "joins networks that tell labels, and filters tell none", "leave it out")
+    if config["ensemble"] and target_of(config["objective"]) is not Classification:
+        raise ArgumentError("ensemble=true", "joins networks that tell labels, and these tell none", "leave it out")
 
 
 def _splits(config: Mapping[str, Any], corpus: Corpus) -> dict[str, tuple[Split, Mapping[str, Any]]]:

@@ -242,3 +242,29 @@ def test_the_real_strings(monkeypatch: pytest.MonkeyPatch) -> None:
     samples = "5e2ac74b0933fbcf352597d20cae8e1cd8861cb0d75fc76e8de2aa7277e857d7"
     assert hashlib.sha256(table.read_bytes()).hexdigest() == samples
     assert split.sha256 == "fb2682ca9c1af7f9af0d112b7395209553b27fa7e187beb28ed97394432d458b"
+
+
+def test_a_noise_is_heard_behind_the_strings_at_its_ratio(root: Path, tmp_path: Path) -> None:
+    noise = trees.write_recording(tmp_path / "hum.wav", samples=8000)
+    plain = few(root)
+    noisy = DigitStrings(root, num_train=12, num_val=6, num_test=9, noise=noise, snr_db=10.0)
+    for (string, quiet), (same, loud) in zip(plain.strings, noisy.strings, strict=True):
+        assert string == same
+        assert quiet.path != loud.path
+        clean, mixed = samples_of(quiet.path), samples_of(loud.path)
+        scale = float(clean @ mixed) / float(clean @ clean)
+        assert level_db(scale * clean) - level_db(mixed - scale * clean) == pytest.approx(10.0, abs=1.0)
+        assert np.abs(mixed).max() <= PEAK * FULL_SCALE + 1
+    again = DigitStrings(root, num_train=12, num_val=6, num_test=9, noise=noise, snr_db=5.0)
+    assert {example.path for _, example in again.strings}.isdisjoint(example.path for _, example in noisy.strings)
+
+
+def test_an_unusable_noise_is_told(root: Path, tmp_path: Path) -> None:
+    with pytest.raises(ArgumentError, match=r"corpus\.noise=.*is no file"):
+        DigitStrings(root, noise=tmp_path / "none.wav")
+    noise = trees.write_recording(tmp_path / "hum.wav")
+    with pytest.raises(ArgumentError, match=r"corpus\.snr_db="):
+        DigitStrings(root, noise=noise, snr_db=math.inf)
+    silent = np.zeros(SAMPLE_RATE)
+    with pytest.raises(CorpusError, match="silent"):
+        joining.behind(np.ones(400, np.int16), string(), silent, 10.0)

@@ -90,6 +90,22 @@ def test_nemo_reads_its_table_without_quoting(tmp_path: Path) -> None:
     assert {example.group for example in split.val} == {"TP0"}
 
 
+def test_nemo_by_sentence_and_with_other_speakers(tmp_path: Path) -> None:
+    trees.nemo(tmp_path)
+    few = Nemo(tmp_path, "text", sentences=[2, 3])
+    assert {example.path.stem.rsplit("_")[-1] for example in few.examples()} == {"2", "3"}
+    split = make_split(Nemo(tmp_path, test_speaker="TP0", val_speaker="WR0"))
+    assert {example.group for example in split.test} == {"TP0"}
+    assert {example.group for example in split.val} == {"WR0"}
+    for sentences in ([0, 3], [3, 2], [1], [1.0, 2.0]):
+        with pytest.raises(ArgumentError, match=r"corpus\.sentences=.*\[1,70\]"):
+            Nemo(tmp_path, sentences=sentences)  # type: ignore[arg-type]
+    with pytest.raises(ArgumentError, match="validates already"):
+        Nemo(tmp_path, test_speaker="TP0")
+    with pytest.raises(CorpusError, match=r"XY0.*corpus\.test_speaker="):
+        make_split(Nemo(tmp_path, test_speaker="XY0"))
+
+
 def test_nemo_names_a_file_that_its_table_lacks(tmp_path: Path) -> None:
     trees.write_recording(trees.nemo(tmp_path) / "samples" / "EB0_anger_4.wav")
     with pytest.raises(CorpusError, match=r"EB0_anger_4\.wav.*data\.tsv"):

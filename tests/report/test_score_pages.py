@@ -279,3 +279,58 @@ def test_what_has_no_labels_is_a_table_of_measures_with_the_weakest_first(tmp_pa
     assert places == sorted(places)
     assert "Confusion" not in page.text
     assert "<script>" not in page.source
+
+
+def transcript(name, true, said):
+    return ScoredAnswer(Path(name), name, 0.0, None, "", true, said, 0.5, {})
+
+
+def test_transcripts_are_a_table_with_the_most_edits_first(tmp_path):
+    answers = [
+        transcript("right.wav", "One, two.", "one two"),
+        transcript("near.wav", "one two three", "one too three"),
+        transcript(HOSTILE, "", "<b>four</b> five"),
+        transcript("long.wav", "six " * 200, "six " * 199),
+        transcript("short.wav", "seven", ""),
+    ]
+    page = Page(write_evaluation_report(tmp_path / "page.html", evaluation(answers, labels=(), texts=True)))
+    page.check()
+    assert "5 transcripts" in page.text
+    assert "4 of 5 have errors." in page.text
+    assert "right.wav" not in page.text
+    assert page.text.index("<b>four</b> five") < page.text.index("short.wav 1 1 seven")
+    assert page.text.index("short.wav 1 1 seven") < page.text.index("near.wav 1 3 one two three one too three")
+    assert "long.wav 1 200" in page.text
+    assert "six " * 100 not in page.text
+    assert "<b>" not in page.source
+    assert "Confusion" not in page.text
+
+
+def test_of_many_transcripts_the_page_says_what_it_leaves_out(tmp_path):
+    answers = [transcript(f"{place}.wav", "one two", "one") for place in range(60)]
+    page = Page(write_evaluation_report(tmp_path / "page.html", evaluation(answers, labels=(), texts=True)))
+    assert "60 of 60 have errors; here are the 40 with most edits, answers.csv has all." in page.text
+    assert len(page.all("tr")) < 60
+    right = [transcript("a.wav", "one", "one")]
+    page = Page(write_evaluation_report(tmp_path / "page.html", evaluation(right, labels=(), texts=True)))
+    assert "0 of 1 have errors" in page.text
+
+
+def test_a_cross_validation_of_transcripts_has_no_confusion_of_texts(tmp_path):
+    answers = [transcript(f"{place}.wav", f"one {place}", "one") for place in range(30)]
+    report = CrossValidationReport(
+        title="speech",
+        command="",
+        settings={},
+        folds=[FoldRow("fold-1", ["a"], 30, {"wer": 0.5})],
+        mean={"wer": 0.5},
+        sd={"wer": 0.0},
+        intervals={},
+        pooled={"wer": 0.5},
+        answers=answers,
+        labels=(),
+    )
+    page = Page(write_cross_validation_report(tmp_path / "page.html", report))
+    page.check()
+    assert "What was said of what" not in page.text
+    assert "30 examples, out of their folds." in page.text

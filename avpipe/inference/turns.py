@@ -1,0 +1,155 @@
+"""Who speaks when: the windows of a recording sorted by voice, without being told how many voices there are."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from avpipe.inference.prediction import Turn
+from avpipe.inference.speech import LEVEL_SEC, SHORTEST_SEC, speech
+from avpipe.objectives import UNKNOWN, Decoded, Verification
+
+ENOUGH_SEC = 0.5
+"""Of speech, for a window to tell a voice; where no window has as much, those that have most."""
+LEAST_VOICE_SEC = 1.0
+"""What is heard for less, beside voices that are heard for longer, is one of them: mostly a window across two."""
+MOST_SORTED = 2000
+"""Windows that are compared each with each; of a longer recording so many, evenly spaced, and the others go to the
+voice that is nearest. All of the 20 000 windows of three hours would take gigabytes."""
+
+
+class TurnFinder:
+    """Gathers the windows of one recording, and tells whose turns they are.
+
+    Windows are clustered by the mean similarity of their pairs, until no two clusters reach the similarity from which
+    on two recordings are taken to be of one voice. Each moment of speech belongs to the window whose own speech lies
+    nearest around it. One voice at a time: where two speak at once, one of them is named.
+
+    Args:
+        objective: compares voices, and knows a threshold; a cluster that is near enough to one of its people has that
+            name, the others are ``speaker_1``, ``speaker_2`` in the order in which they are heard.
+
+    Reference:
+        G. Sell, D. Garcia-Romero, "Speaker Diarization with PLDA I-Vector Scoring and Unsupervised Calibration", SLT
+        2014 (clustering of short segments until a calibrated threshold; here of vectors, by their similarities).
+    """
+
+    def __init__(self, objective: Verification) -> None:
+        self.objective = objective
+        self._levels: list[tuple[int, np.ndarray]] = []
+        self._vectors: list[np.ndarray] = []
+
+    def add(self, start_sec: float, levels: np.ndarray, vector: Sequence[float]) -> None:
+        """Take the next window.
+
+        Shape:
+            levels: (N,), as :func:`avpipe.inference.speech.levels_db` has them; vector: (dim,), of length 1.
+        """
+        self._levels.append((round(start_sec / LEVEL_SEC), levels))
+        self._vectors.append(np.array(vector, np.float32))
+
+    def turns(self) -> tuple[Turn, ...]:
+        """Turns, one after the other; a pause is in none."""
+        if not self._levels:
+            return ()
+        first = self._levels[0][0]
+        spans = [(place - first, place - first + len(levels)) for place, levels in self._levels]
+        track = np.full(max(end for _, end in spans), -np.inf, np.float32)
+        for (start, end), (_, levels) in zip(spans, self._levels, strict=True):
+            track[start:end] = levels
+        spoken = speech(track)
+        if not spoken.any():
+            return ()
+        telling, moments, windows = _attributed(spoken, spans)
+        vectors = np.stack([self._vectors[place] for place in telling])
+        voices = self._voices(vectors, windows)
+        speaking = voices[windows].tolist()
+        names = self._names(_centres(vectors, voices), dict.fromkeys(speaking))
+        labels = list(dict.fromkeys(names.values()))  # two clusters may be one person
+        numbers = {voice: labels.index(name) for voice, name in names.items()}
+        said = np.full(len(track), -1)
+        said[moments] = [numbers[voice] for voice in speaking]
+        for start, end in list(_stretches(said)):
+            if (end - start) * LEVEL_SEC < SHORTEST_SEC - 1e-6:  # a rest of a window: the neighbour goes on
+                beside = [said[place] for place in (start - 1, end) if 0 <= place < len(said) and said[place] >= 0]
+                said[start:end] = [*beside, said[start]][0]
+        return tuple(
+            Turn((first + start) * LEVEL_SEC, (first + end) * LEVEL_SEC, labels[said[start]])
+            for start, end in _stretches(said)
+        )
+
+    def _voices(self, vectors: np.ndarray, windows: np.ndarray) -> np.ndarray:
+        """(W,): the voice of each window, by number.
+
+        Shape:
+            vectors: (W, dim); windows: (moments,), the window of each moment of speech.
+        """
+        places = np.unique(np.linspace(0, len(vectors) - 1, min(len(vectors), MOST_SORTED)).round().astype(int))
+        sorted_voices = self._clustered(vectors[places])
+        voices = self._nearest(vectors, _centres(vectors[places], sorted_voices))
+        voices[places] = sorted_voices
+        seconds = np.bincount(voices[windows], minlength=voices.max() + 1) * LEVEL_SEC
+        long = np.flatnonzero(seconds >= LEAST_VOICE_SEC - 1e-6)
+        short = ~np.isin(voices, long)
+        if len(long) and short.any():
+            voices[short] = long[self._nearest(vectors[short], _centres(vectors, voices)[long])]
+        return voices
+
+    def _clustered(self, vectors: np.ndarray) -> np.ndarray:
+        if len(vectors) == 1:
+            return np.zeros(1, int)
+        from sklearn.cluster import AgglomerativeClustering  # takes a second to load, and few ask for turns
+
+        threshold = float(self.objective.threshold or 0.0)
+        similarities = self.objective.similarities(vectors, vectors).astype(np.float64)
+        highest = max(float(similarities.max()), threshold)  # distances must not be negative
+        clustering = AgglomerativeClustering(
+            n_clusters=None, metric="precomputed", linkage="average", distance_threshold=highest - threshold
+        )
+        return np.asarray(clustering.fit(highest - similarities).labels_, int)
+
+    def _nearest(self, vectors: np.ndarray, centres: np.ndarray) -> np.ndarray:
+        return self.objective.similarities(vectors, centres).argmax(1)
+
+    def _names(self, centres: np.ndarray, heard: Iterable[int]) -> dict[int, str]:
+        """The names of the voices that are heard, in the order in which they are.
+
+        Shape:
+            centres: (voices, dim).
+        """
+        names: dict[int, str] = {}
+        number = 0
+        for voice in heard:
+            label = self.objective.finished(Decoded(embedding=tuple(centres[voice].tolist()))).label
+            while label in (None, UNKNOWN):
+                number += 1
+                label = f"speaker_{number}" if f"speaker_{number}" not in self.objective.people else None
+            names[voice] = str(label)
+        return names
+
+
+def _stretches(said: np.ndarray) -> Iterator[tuple[int, int]]:
+    """(start, end) of each stretch of one number; below 0 is a pause."""
+    for start, end in pairwise(np.flatnonzero(np.diff(said, prepend=-2, append=-2)).tolist()):
+        if said[start] >= 0:
+            yield start, end
+
+
+def _attributed(spoken: np.ndarray, spans: Sequence[tuple[int, int]]) -> tuple[list[int], np.ndarray, np.ndarray]:
+    """The windows that tell a voice, the moments of speech, and which of these windows each moment belongs to.
+
+    Shape:
+        spoken: (moments,), bool; spans: of each window, its first moment and the one after its last.
+    """
+    amounts = np.array([spoken[start:end].sum() for start, end in spans])
+    telling = np.flatnonzero(amounts >= min(round(ENOUGH_SEC / LEVEL_SEC), amounts.max())).tolist()
+    centres = np.array([spans[place][0] + np.flatnonzero(spoken[slice(*spans[place])]).mean() for place in telling])
+    moments = np.flatnonzero(spoken)
+    return telling, moments, np.searchsorted((centres[1:] + centres[:-1]) / 2, moments)
+
+
+def _centres(vectors: np.ndarray, voices: np.ndarray) -> np.ndarray:
+    """(voices, dim): the mean direction of each voice's windows; zeros where it has none left."""
+    sums = np.zeros((voices.max() + 1, vectors.shape[1]))
+    np.add.at(sums, voices, vectors)
+    return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
