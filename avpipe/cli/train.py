@@ -17,7 +17,7 @@ where it was stopped, and ends with the weights of a run that never was.
   objective     of transcripts: transcription (letters), transcription_words, transcription_pieces (pieces of words:
                 objective.num_pieces=200, pip install "avpipe[subwords]")
   split.by      auto (official, else group), official, group, random
-  data          data.batch_size, data.workers, data.sampling=natural|balanced
+  data          data.batch_size, data.workers, data.sampling=natural|balanced|companions
   cache         decoded, features (where the augmentation is of features alone), none; cache.path, cache.max_gb
   augment       mel, words, voice, noisy, features, mixup, cutmix, frames, frames_strong, none
   optim         adamw, sgd; optim.lr, optim.weight_decay; find_lr=true tries rates before it begins

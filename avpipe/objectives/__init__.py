@@ -7,6 +7,7 @@ from avpipe.objectives.interval import bootstrap_interval
 from avpipe.objectives.objective import Batch, Decoded, Objective, Word
 from avpipe.objectives.pieces import PieceTranscription
 from avpipe.objectives.transcription import Transcription, WordTranscription, plain_text
+from avpipe.objectives.triplet import TripletVerification
 from avpipe.objectives.verification import Verification
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Objective",
     "PieceTranscription",
     "Transcription",
+    "TripletVerification",
     "Verification",
     "Word",
     "WordTranscription",

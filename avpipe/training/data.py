@@ -18,7 +18,7 @@ from avpipe.features import TIME_AXIS, Features, Preprocessor, collate, single_t
 from avpipe.media import MediaError
 from avpipe.objectives import Batch, Objective
 from avpipe.training.recordings import Reader, Recording
-from avpipe.training.sampling import Buckets, EpochSampler
+from avpipe.training.sampling import EpochSampler, Order
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +171,8 @@ class Loading:
     pin_memory: bool = False
     passes: int = 1
     """Draws from each training recording in an epoch."""
-    lengths_sec: Sequence[float] | None = None
-    """Of the training recordings, where batches are to be of recordings of like length; None: they need not be."""
+    order: Order | None = None
+    """What stands together in a batch; None: what was drawn together."""
 
 
 class AVDataModule(LightningDataModule):
@@ -195,9 +195,7 @@ class AVDataModule(LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Any]:
         size = len(self.train_windows)
-        lengths_sec = self.loading.lengths_sec
-        buckets = None if lengths_sec is None else Buckets(lengths_sec, self.loading.batch_size)
-        sampler = EpochSampler(size, self.loading.seed, self.loading.weights, self.loading.passes, buckets)
+        sampler = EpochSampler(size, self.loading.seed, self.loading.weights, self.loading.passes, self.loading.order)
         # A last batch of one would leave BatchNorm without a variance.
         return self._loader(self.train_windows, self._collate_training, sampler, size > self.loading.batch_size)
 

@@ -35,6 +35,7 @@ from avpipe.training.optim import Recipe, warmed_up_average
 from avpipe.training.progress import History, on_terminal, progress
 from avpipe.training.recordings import Recording, measure
 from avpipe.training.run import claim
+from avpipe.training.sampling import Buckets, Companions, Order
 from avpipe.training.transcripts import doubts
 from avpipe.training.values import logger_names
 
@@ -184,9 +185,18 @@ def _data(
         weights=_balanced(train_part) if settings["sampling"] == "balanced" else None,
         pin_memory=device.type == "cuda",
         passes=settings["passes"],
-        lengths_sec=[each.duration_sec for each in train_part] if objective.needs_whole else None,
+        order=_order(settings, objective, train_part),
     )
     return AVDataModule(train, val, loading)
+
+
+def _order(settings: Mapping[str, Any], objective: Objective, train_part: Sequence[Recording]) -> Order | None:
+    """What is to stand together in a batch."""
+    if settings["sampling"] == "companions":
+        return Companions([str(each.example.target) for each in train_part])
+    return (
+        Buckets([each.duration_sec for each in train_part], settings["batch_size"]) if objective.needs_whole else None
+    )
 
 
 def _check_input(network: Network, data: AVDataModule) -> None:

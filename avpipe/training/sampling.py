@@ -2,12 +2,23 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 import numpy as np
 from torch.utils.data import Sampler
 
 from avpipe.augment import item_generator
+
+
+class Order(Protocol):
+    """Puts what an epoch drew into batches."""
+
+    def ordered(self, places: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+        """
+        Shape:
+            places: (draws,), an item's index or that and a multiple of their number; returned in another order.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +54,30 @@ class Buckets:
         return np.concatenate([whole[place] for place in generator.permutation(len(whole))] + rest)
 
 
+@dataclass(frozen=True, slots=True)
+class Companions:
+    """Batches in which each label stands several times: for losses that compare items.
+
+    Args:
+        labels: of each item.
+        each: items of a label that stand together; of a label that was drawn more often the rest stands apart.
+    """
+
+    labels: Sequence[str]
+    each: int = 4
+
+    def ordered(self, places: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+        """Places of an epoch, as they were drawn, those of one label in groups; groups come in a drawn order.
+
+        Shape:
+            places: (draws,), an item's index or that and a multiple of their number; returned in another order.
+        """
+        labels = np.unique(np.asarray(self.labels), return_inverse=True)[1][places % len(self.labels)]
+        drawn = [places[labels == label] for label in range(labels.max() + 1)]
+        groups = [part[first : first + self.each] for part in drawn for first in range(0, len(part), self.each)]
+        return np.concatenate([groups[place] for place in generator.permutation(len(groups))])
+
+
 class EpochSampler(Sampler[int]):
     """Places of a data set in a seeded order, another one each epoch, with the epoch told in the place.
 
@@ -51,7 +86,7 @@ class EpochSampler(Sampler[int]):
         seed: of the orders.
         weights: (size,), how often each item comes, relative to the others; None: each comes once a pass.
         passes: over all items in an epoch, each in its own order and with its own draws.
-        buckets: makes batches of items of like length; None: they come as they are drawn.
+        order: puts them into batches; None: they come as they are drawn.
     """
 
     def __init__(
@@ -60,12 +95,12 @@ class EpochSampler(Sampler[int]):
         seed: int,
         weights: Sequence[float] | None = None,
         passes: int = 1,
-        buckets: Buckets | None = None,
+        order: Order | None = None,
     ) -> None:
         self.size = size
         self.seed = seed
         self.passes = passes
-        self.buckets = buckets
+        self.order = order
         self.weights = None if weights is None else np.asarray(weights) / np.sum(weights)
         self.epoch = 0
 
@@ -81,9 +116,9 @@ class EpochSampler(Sampler[int]):
         for number in range(self.epoch * self.passes, (self.epoch + 1) * self.passes):
             generator = item_generator(self.seed, number, self.size)
             if self.weights is None:
-                order = generator.permutation(self.size)
+                indices = generator.permutation(self.size)
             else:
-                order = generator.choice(self.size, self.size, p=self.weights)
-            places.append(number * self.size + order)
+                indices = generator.choice(self.size, self.size, p=self.weights)
+            places.append(number * self.size + indices)
         drawn = np.concatenate(places)
-        yield from (drawn if self.buckets is None else self.buckets.ordered(drawn, generator)).tolist()
+        yield from (drawn if self.order is None else self.order.ordered(drawn, generator)).tolist()

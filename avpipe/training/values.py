@@ -44,7 +44,7 @@ def check_values(config: Mapping[str, Any]) -> None:
         _choose("data.features_on_device", config["data"]["features_on_device"], ("auto", "true", "false"))
     worker_count(config["data"]["workers"])
     _choose("select", config["select"], ("last", "best"))
-    _choose("data.sampling", config["data"]["sampling"], ("natural", "balanced"))
+    _choose("data.sampling", config["data"]["sampling"], ("natural", "balanced", "companions"))
     for name in logger_names(config):
         _choose("logger", name, LOGGERS)
         if name == "tensorboard" and not (find_spec("tensorboard") or find_spec("tensorboardX")):

@@ -492,7 +492,7 @@ def test_an_answer_below_the_threshold_is_unknown_and_no_error(tmp_path, elsewhe
         (["ema_decay=1"], ["ema_decay=1", "from 0"]),
         (["optim.lr=nan"], ["optim.lr=nan", "positive"]),
         (["data.batch_size=0"], ["data.batch_size=0", "at least 1"]),
-        (["data.sampling=x"], ["data.sampling=x", "natural, balanced"]),
+        (["data.sampling=x"], ["data.sampling=x", "natural, balanced, companions"]),
         (["data.features_on_device=x"], ["data.features_on_device=x", "auto"]),
         (["trainer.accumulate_grad_batches=0"], ["trainer.accumulate_grad_batches=0", "at least 1"]),
         (["cache=x"], ["cache=x", "decoded, features, none"]),

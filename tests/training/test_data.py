@@ -13,7 +13,7 @@ from avpipe.objectives import Classification, Transcription
 from avpipe.training import AVDataModule
 from avpipe.training.data import Loading, TrainingWindows, ValidationWindows
 from avpipe.training.recordings import Reader, measure
-from avpipe.training.sampling import Buckets, EpochSampler
+from avpipe.training.sampling import Buckets, Companions, EpochSampler
 from tests.synthetic import noise, write_text_named_wav
 
 PREPROCESSOR = Preprocessor(0.5, 0.25, LogMel(16000, 512, 160, 40))
@@ -176,7 +176,7 @@ def test_one_pass_is_what_an_epoch_was():
 
 def test_batches_of_like_length_hold_every_item_once():
     lengths = np.random.default_rng(0).uniform(1.0, 9.0, 103)
-    sampler = EpochSampler(103, seed=0, passes=2, buckets=Buckets(lengths.tolist(), batch_size=4))
+    sampler = EpochSampler(103, seed=0, passes=2, order=Buckets(lengths.tolist(), batch_size=4))
     sampler.set_epoch(3)
     places = np.array(list(sampler))
     assert sorted(places.tolist()) == list(range(618, 824))
@@ -184,6 +184,24 @@ def test_batches_of_like_length_hold_every_item_once():
     assert np.mean(spans) < 0.8
     sampler.set_epoch(4)
     assert not np.array_equal(places - 618, np.array(list(sampler)) - 824)
+
+
+def test_companions_stand_side_by_side():
+    labels = [str(place % 5) for place in range(20)]
+    sampler = EpochSampler(20, seed=0, passes=3, order=Companions(labels, each=4))
+    sampler.set_epoch(2)
+    places = np.array(list(sampler))
+    assert sorted(places.tolist()) == list(range(120, 180))
+    spoken = [labels[place % 20] for place in places]
+    groups = [spoken[first : first + 4] for first in range(0, 60, 4)]
+    assert all(len(set(group)) == 1 for group in groups)
+    assert spoken != sorted(spoken)
+
+
+def test_a_label_that_is_drawn_seldom_has_fewer_companions():
+    order = Companions(["a", "b", "b", "b", "b", "b"], each=2)
+    spoken = [order.labels[place] for place in order.ordered(np.arange(6), np.random.default_rng(1))]
+    assert sorted(spoken) == ["a", "b", "b", "b", "b", "b"]
 
 
 def test_transcripts_of_any_length_stand_in_one_batch(tmp_path):
@@ -197,7 +215,7 @@ def test_transcripts_of_any_length_stand_in_one_batch(tmp_path):
     reader = Reader(PREPROCESSOR)
     slower = Augmentation(features=[Tempo(0.6, 0.61)])
     train = TrainingWindows(recordings, reader, slower, objective, 0)
-    loading = Loading(3, 0, 0, lengths_sec=[each.duration_sec for each in recordings])
+    loading = Loading(3, 0, 0, order=Buckets([each.duration_sec for each in recordings], 3))
     data = AVDataModule(train, ValidationWindows([], reader, objective), loading)
     (batch,) = data.train_dataloader()
     rows = dict(zip(batch.examples, batch.targets.tolist(), strict=True))
