@@ -1,7 +1,7 @@
 """Voices to be told apart: clean speech to train on, and fixed crops in noise to validate and test on."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +13,7 @@ from avpipe.corpora.example import Example
 from avpipe.corpora.mixing import SAMPLE_RATE
 from avpipe.corpora.mixtures import Mixtures
 from avpipe.corpora.sources import Sources, mixture_sources, source_roots
+from avpipe.corpora.sped import at_speeds
 from avpipe.errors import ArgumentError
 from avpipe.files import cache_folder, sha256_of
 
@@ -22,6 +23,8 @@ SCORED = ("val", "test")
 """The sides that have crops."""
 CROPS_SEC = (0.1, 60.0)
 """The shortest and the longest crop."""
+SPEEDS = (0.5, 2.0)
+"""The lowest and the highest speed."""
 
 
 class NoisyVoices(Corpus):
@@ -54,6 +57,7 @@ class NoisyVoices(Corpus):
         crop_sec: length of a crop.
         crops_test: of each utterance that tests.
         crops_val: of each utterance that validates.
+        speeds: at which training voices are heard besides, each of them as a voice of its own: see :func:`at_speeds`.
     """
 
     name = "noisy_voices"
@@ -70,6 +74,7 @@ class NoisyVoices(Corpus):
         crop_sec: float = 2.0,
         crops_test: int = 2,
         crops_val: int = 6,
+        speeds: Sequence[float] = (),
     ) -> None:
         self.label = choose_label(self.name, label, ("voice",))
         shortest_sec, longest_sec = CROPS_SEC
@@ -81,6 +86,11 @@ class NoisyVoices(Corpus):
         for side, number in self._counts.items():
             if type(number) is not int or number < 1:
                 raise ArgumentError(f"corpus.crops_{side}={number}", "is no number of crops", "give 1 or more")
+        for speed in speeds:
+            if type(speed) not in (int, float) or not SPEEDS[0] <= speed <= SPEEDS[1] or speed == 1:
+                remedy = f"give numbers from {SPEEDS[0]:g} to {SPEEDS[1]:g} but 1, such as [0.9,1.1]"
+                raise ArgumentError(f"corpus.speeds={list(speeds)}", f"{speed} is no other speed", remedy)
+        self._speeds = tuple(speeds)
         if speech or noise:
             self.licence = "not stated"
         self._where = root, speech, noise
@@ -119,7 +129,9 @@ class NoisyVoices(Corpus):
 
     @cached_property
     def _sides(self) -> dict[Example, str]:
-        train = {replace(each, target=each.group): "train" for each in self.sources["train"].speech}
+        own = [replace(each, target=each.group) for each in self.sources["train"].speech]
+        others = at_speeds(own, self._speeds, SAMPLE_RATE, self._cache, self._source_name)
+        train = dict.fromkeys([*own, *others], "train")
         return train | {example: crop.side for crop, example in self.crops}
 
     def _plan(self, side: str) -> list[Crop]:

@@ -81,18 +81,19 @@ class EcapaEncoder(nn.Module):
         dilations: of the blocks.
         parts: of each block's channels.
         hidden: of the weighing at the end of each block.
-        out_dim: length of the vectors, made of what all blocks say.
+        out_dim: length of the vectors, made of what the stem and all blocks say.
 
     Reference:
         B. Desplanques et al., "ECAPA-TDNN: Emphasized Channel Attention, Propagation and Aggregation in TDNN Based
         Speaker Verification", 2020, arXiv:2005.07143; S.-H. Gao et al., "Res2Net", 2019, arXiv:1904.01169. Here each
-        block takes the output of the one before, not the sum of all, and the sizes are a quarter of theirs.
+        block takes the output of the one before, not the sum of all; the stem, too, is heard at the end; and the sizes
+        are a fraction of theirs.
     """
 
     def __init__(
         self,
         n_mels: int = 64,
-        channels: int = 128,
+        channels: int = 192,
         dilations: Sequence[int] = (2, 3, 4),
         parts: int = 8,
         hidden: int = 32,
@@ -101,7 +102,7 @@ class EcapaEncoder(nn.Module):
         super().__init__()
         self.stem = _convolved(n_mels, channels, 5)
         self.blocks = nn.ModuleList(Res2Block(channels, dilation, parts, hidden) for dilation in dilations)
-        self.join = nn.Sequential(nn.Conv1d(len(dilations) * channels, out_dim, 1), nn.ReLU())
+        self.join = nn.Sequential(nn.Conv1d((1 + len(dilations)) * channels, out_dim, 1), nn.ReLU())
         self.out_dim = out_dim
         self.time_stride = 1
 
@@ -113,8 +114,7 @@ class EcapaEncoder(nn.Module):
         """
         mask = time_mask(lengths, features.shape[3])[:, None].to(features.dtype)
         x = self.stem(features[:, 0] * mask) * mask
-        said = []
+        said = [x]
         for block in self.blocks:
-            x = block(x, mask, lengths)
-            said.append(x)
+            said.append(block(said[-1], mask, lengths))
         return self.join(torch.cat(said, 1)) * mask, lengths

@@ -91,6 +91,8 @@ class SegmentPooling(nn.Module):
 class AttentivePooling(nn.Module):
     """Mean and standard deviation over time, to which every step adds as much as the network says, channel by channel.
 
+    What comes of it is normalised over the batch in training, by running statistics afterwards.
+
     Args:
         channels: length of the vectors.
         hidden: width of the layer that weighs the steps.
@@ -105,12 +107,13 @@ class AttentivePooling(nn.Module):
         super().__init__()
         self.statistics = StatisticsPooling(channels)
         self.weigh = nn.Sequential(nn.Conv1d(3 * channels, hidden, 1), nn.Tanh(), nn.Conv1d(hidden, channels, 1))
+        self.norm = nn.BatchNorm1d(2 * channels)
         self.out_dim = 2 * channels
 
     def forward(self, sequence: Tensor, lengths: Tensor) -> Tensor:
         """
         Shape:
-            sequence: (B, channels, T); lengths: (B,), 0 gives a mean of zeros; returns (B, out_dim).
+            sequence: (B, channels, T); lengths: (B,), 0 gives what silence gives; returns (B, out_dim).
         """
         whole = self.statistics(sequence, lengths)[:, :, None].expand(-1, -1, sequence.shape[2])
         mask = time_mask(lengths, sequence.shape[2])[:, None]
@@ -118,4 +121,5 @@ class AttentivePooling(nn.Module):
         weights = said.softmax(2) * mask
         mean = (sequence * weights).sum(2)
         variance = ((sequence - mean[:, :, None]).square() * weights).sum(2)
-        return cat([mean, (variance + 1e-5).sqrt()], dim=1)
+        normed: Tensor = self.norm(cat([mean, (variance + 1e-5).sqrt()], dim=1))
+        return normed

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 
 from avpipe.corpora import CorpusError, Example, NoisyVoices, Split, cropping, make_split
 from avpipe.corpora.cropping import (
@@ -335,3 +336,32 @@ def test_the_real_voices(monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(Counter((crop.side, crop.utterance, crop.noise.target) for crop, _ in corpus.crops).values()) == {1}
     # Of what every result is stated on; it changes with the recipe, which then takes another VERSION.
     assert folder_of(corpus).name == "5931b2ec01283303"
+
+
+def test_at_another_speed_a_voice_is_another_one(root: Path) -> None:
+    plain = few(root).official_split()
+    more = few(root, speeds=[0.8, 1.25]).official_split()
+    assert {each for each, side in plain.items() if side != "train"} == {
+        each for each, side in more.items() if side != "train"
+    }
+    own = [each for each, side in plain.items() if side == "train"]
+    trained = {each.path: each for each, side in more.items() if side == "train"}
+    assert len(trained) == 3 * len(own)
+    for example in own:
+        assert trained[example.path] == example
+        for speed in (0.8, 1.25):
+            (other,) = [
+                each
+                for each in trained.values()
+                if each.target == f"{example.target}x{speed:g}" and each.path.stem.endswith(example.path.stem)
+            ]
+            assert other.group == other.target
+            seconds = [soundfile.info(each.path).duration for each in (example, other)]
+            assert seconds[0] / seconds[1] == pytest.approx(speed, rel=0.01)
+    assert few(root, speeds=[0.8, 1.25]).official_split() == more
+
+
+@pytest.mark.parametrize("speeds", [[1.0], [0.1], ["fast"], [True]])
+def test_a_speed_that_is_none_is_told(root: Path, speeds: list[Any]) -> None:
+    with pytest.raises(ArgumentError, match=r"corpus\.speeds="):
+        few(root, speeds=speeds)
