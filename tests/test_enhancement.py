@@ -9,6 +9,7 @@ from avpipe.networks import Output
 from avpipe.objectives import Batch, Enhancement
 
 OBJECTIVE = Enhancement()
+HEARING = Enhancement(perceptual_weight=2.0)
 
 
 def batch_of(noisy, clean):
@@ -46,13 +47,28 @@ def test_all_levels_cost_the_same(batch):
     assert loss_of(soft, 1e-2 * filtered) == pytest.approx(loss_of(batch, filtered), rel=1e-2)
 
 
-def test_clean_and_silent_clips_have_finite_gradients():
+def test_the_perceptual_distance_is_added_for_clips_with_speech(batch):
+    noisy, clean = batch.features["waveform"].unbind(1)
+    silent = torch.zeros_like(clean[1:])
+    half = batch_of(noisy, torch.cat([clean[:1], silent]))
+
+    def heard(of, filtered):
+        return float(HEARING.loss(Output(filtered), of)) - loss_of(of, filtered)
+
+    assert heard(batch, clean) == pytest.approx(0.0, abs=0.02)
+    assert heard(batch, noisy) > 1.0
+    alone = batch_of(noisy[:1], clean[:1])
+    assert heard(half, noisy) == pytest.approx(heard(alone, noisy[:1]) / 2, rel=1e-3)
+
+
+@pytest.mark.parametrize("objective", [OBJECTIVE, HEARING])
+def test_clean_and_silent_clips_have_finite_gradients(objective):
     clean = 0.1 * torch.randn(3, 4_000)
     noisy = clean.clone()
     clean[1] = 0.0
     noisy[2] = clean[2] = 0.0
     filtered = (0.5 * noisy).requires_grad_(True)
-    OBJECTIVE.loss(Output(filtered), batch_of(noisy, clean)).backward()
+    objective.loss(Output(filtered), batch_of(noisy, clean)).backward()
     assert filtered.grad.isfinite().all()
 
 

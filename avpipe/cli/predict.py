@@ -18,6 +18,8 @@ command again answers only what is missing or has changed.
                decoding.lexicon=FILE (a text: its words may be said, and no others; a line with a tab is a word and how
                it is spelled), decoding.lm=FILE (a model of words, ARPA or KenLM), decoding.lm_weight=2,
                decoding.word_score=0, decoding.beam_size=50
+  vad          what tells speech from pauses, for subtitles and rttm: energy (a rule of loudness; where it is left out),
+               or silero (pip install "avpipe[vad]"), a network that hears voices
   batch_size   windows a batch
   workers      decoding processes, auto or a number
   device       auto, cpu, cuda, mps
@@ -44,9 +46,11 @@ from avpipe.inference.formats import writers
 from avpipe.inference.inputs import find_jobs
 from avpipe.inference.journal import Journal
 from avpipe.inference.search import searching
+from avpipe.inference.subtitles import SUBTITLES
 from avpipe.inference.summary import print_summary, summarise
+from avpipe.inference.vad import check_vad
 from avpipe.inference.voices import voices_among
-from avpipe.objectives import Enhancement
+from avpipe.objectives import Enhancement, Transcription
 from avpipe.progress import counted
 from avpipe.report import write_prediction_report
 
@@ -54,6 +58,7 @@ from avpipe.report import write_prediction_report
 def main(config: Mapping[str, Any]) -> int:
     formats = config["format"] if isinstance(config["format"], list) else [config["format"]]
     write_each = writers(formats)
+    check_vad(config["vad"])
     names = config["bundle"] if isinstance(config["bundle"], list) else [config["bundle"]]
     device = choose_device(config["device"]["name"])
     jobs = find_jobs(Path(config["input"]))
@@ -75,8 +80,10 @@ def main(config: Mapping[str, Any]) -> int:
         settings["decoding"] = decoding
     bundles, about_voices = _for_voices(bundles, formats, config)
     settings.update(about_voices)
+    settings.update(_about_speech(bundles, formats, config["vad"]))
     workers = min(worker_count(config["workers"]), len(jobs) - 1)
-    predictor = Predictor(bundles, config["batch_size"], workers, turns="rttm" in formats)
+    speech, turns = "speech" in settings, "turns" in settings
+    predictor = Predictor(bundles, config["batch_size"], workers, turns, speech, config["vad"])
     with Journal(output, settings) as journal:
         summary = predictor.run(counted(journal.pending(jobs), len(jobs), "files"), journal)
         for write in write_each:
@@ -104,6 +111,16 @@ def _for_voices(
         bundles = gallery.known_to(bundles)
         settings["gallery"] = {"people": list(gallery.people), "sha256": gallery.sha256}
     return bundles, settings
+
+
+def _about_speech(bundles: Sequence[Bundle], formats: Sequence[str], vad: str) -> dict[str, Any]:
+    """Whether stretches of speech are asked for, and by which rule they and turns are found: both determine answers."""
+    settings: dict[str, Any] = {}
+    if SUBTITLES.intersection(formats) and any(isinstance(bundle.objective, Transcription) for bundle in bundles):
+        settings["speech"] = True
+    if "rttm" in formats or settings:
+        settings["vad"] = vad
+    return settings
 
 
 if __name__ == "__main__":

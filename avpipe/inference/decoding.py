@@ -1,14 +1,15 @@
 """One decode of a file, as messages that can cross from a worker process to the network."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 
 from avpipe.features import Features, Preprocessor, single_threaded
 from avpipe.inference.prediction import Job
-from avpipe.inference.speech import levels_db
+from avpipe.inference.speech import Stretch, is_silent, levels_db
+from avpipe.inference.vad import TRACKS
 from avpipe.media import Coverage, MediaError, NoSuchStream, stream_clips
 
 
@@ -21,8 +22,8 @@ class Window:
     start_sec: float
     end_sec: float
     arrays: dict[str, np.ndarray]
-    levels_db: np.ndarray
-    """Of its sound, as :func:`avpipe.inference.speech.levels_db` has them."""
+    silent: bool
+    """Whether there is nothing to be heard in it."""
 
     @property
     def features(self) -> Features:
@@ -36,6 +37,8 @@ class Finished:
     coverage: Coverage
     missing: dict[int, str]
     """Why a preprocessor has no window, by its place."""
+    speech: Mapping[int, tuple[Stretch, ...]] = field(default_factory=dict)
+    """Where somebody speaks, by the places of those preprocessors for which that was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +53,31 @@ class Failed:
 Message = Window | Finished | Failed
 
 
-def decode(job: Job, preprocessors: Sequence[Preprocessor]) -> Iterator[Message]:
-    """Decode a file once for all preprocessors: a message for each window, then one that it is finished or failed."""
+def decode(job: Job, preprocessors: Sequence[Preprocessor], vads: Sequence[str | None] = ()) -> Iterator[Message]:
+    """Decode a file once for all preprocessors: a message for each window, then one that it is finished or failed.
+
+    Args:
+        job: the file.
+        preprocessors: one a bundle.
+        vads: for each, which of :data:`avpipe.inference.vad.TRACKS` finds speech in its windows; None or left
+            out: nobody asks.
+    """
+    tracks = {place: TRACKS[vad]() for place, vad in enumerate(vads) if vad is not None}
     plans = [preprocessor.plan for preprocessor in preprocessors]
     try:
         with stream_clips(job.path, plans, job.start_sec, job.end_sec) as clips:
             for plan, clip in clips:
                 with single_threaded():
                     features = preprocessors[plan](clip)
+                    if plan in tracks:
+                        tracks[plan].add(clip)
                 if features:
                     end_sec = clip.start_sec + clip.coverage.asked_sec
                     arrays = {sense: value.numpy() for sense, value in features.items()}
-                    yield Window(plan, clip.start_sec, end_sec, arrays, levels_db(clip))
-            yield Finished(clips.coverage, {plan: error.reason for plan, error in clips.absent.items()})
+                    yield Window(plan, clip.start_sec, end_sec, arrays, is_silent(levels_db(clip)))
+            with single_threaded():
+                speech = {plan: track.stretches() for plan, track in tracks.items()}
+            yield Finished(clips.coverage, {plan: error.reason for plan, error in clips.absent.items()}, speech)
     except NoSuchStream as error:
         yield Failed(str(error), "abstained")
     except MediaError as error:

@@ -57,6 +57,8 @@ class TaskAnswer:
     """Of a voice: a vector of length 1."""
     turns: tuple[Turn, ...] = ()
     """Who speaks when, where that was asked."""
+    speech: tuple[tuple[float, float], ...] = ()
+    """Of a transcript: (start, end) in seconds of each stretch in which somebody speaks, where that was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ class Prediction:
         }
 
 
-_ONLY_OF_SOME = ("words", "embedding", "turns")
+_ONLY_OF_SOME = ("words", "embedding", "turns", "speech")
 """Keys that only transcripts have, and only voices."""
 
 

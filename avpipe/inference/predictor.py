@@ -1,7 +1,7 @@
 """Answers for files: one decode, all bundles, batches of one fixed shape."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -11,12 +11,13 @@ from avpipe.bundle import Bundle
 from avpipe.errors import ArgumentError
 from avpipe.features import collate
 from avpipe.inference.decoding import Failed, Finished, Window
-from avpipe.inference.prediction import Job, Prediction, Summary, TaskAnswer, Turn, WindowAnswer
-from avpipe.inference.speech import is_silent
+from avpipe.inference.prediction import Job, Prediction, Summary, TaskAnswer, WindowAnswer
+from avpipe.inference.speech import Stretch
 from avpipe.inference.turns import TurnFinder
+from avpipe.inference.vad import check_vad
 from avpipe.inference.voices import voices_among
 from avpipe.inference.workers import decoded
-from avpipe.objectives import Decoded, Verification
+from avpipe.objectives import Decoded, Transcription, Verification
 
 
 class Sink(Protocol):
@@ -34,10 +35,6 @@ class _Answer:
     windows: list[WindowAnswer] = field(default_factory=list)
     finder: TurnFinder | None = None
     """Where turns are asked for, and the bundle compares voices."""
-
-    @property
-    def turns(self) -> tuple[Turn, ...]:
-        return () if self.finder is None else self.finder.turns()
 
 
 @dataclass(slots=True)
@@ -61,9 +58,19 @@ class Predictor:
         batch_size: windows a batch.
         workers: decoding processes; 0 decodes between the network's batches.
         turns: also tell who speaks when, with those bundles that compare voices.
+        speech: also tell where somebody speaks, with those bundles that transcribe.
+        vad: by which rule speech is found for both: ``energy`` or ``silero``.
     """
 
-    def __init__(self, bundles: Sequence[Bundle], batch_size: int = 16, workers: int = 0, turns: bool = False) -> None:
+    def __init__(
+        self,
+        bundles: Sequence[Bundle],
+        batch_size: int = 16,
+        workers: int = 0,
+        turns: bool = False,
+        speech: bool = False,
+        vad: str = "energy",
+    ) -> None:
         if batch_size < 1:
             raise ArgumentError(f"batch_size={batch_size}", "must be at least 1")
         names = [bundle.name for bundle in bundles]
@@ -74,6 +81,8 @@ class Predictor:
         self.batch_size = batch_size
         self.workers = workers
         self.turns = turns
+        check_vad(vad)
+        self._vads = [vad if _needs_speech(bundle, turns, speech) else None for bundle in bundles]
         if turns:
             voices_among(bundles, "turns", thresholds=True)
 
@@ -96,7 +105,7 @@ class Predictor:
 
     def _run(self, jobs: Iterable[Job], deliver: Callable[[Prediction], None], workers: int) -> None:
         run = _Run(self.bundles, self.batch_size, self.turns, deliver)
-        for job, message in decoded(jobs, [bundle.preprocessor for bundle in self.bundles], workers):
+        for job, message in decoded(jobs, [bundle.preprocessor for bundle in self.bundles], self._vads, workers):
             if isinstance(message, Window):
                 run.add_window(job, message)
             elif isinstance(message, Finished):
@@ -121,7 +130,7 @@ class _Run:
 
     def add_window(self, job: Job, window: Window) -> None:
         file = self._file(job)
-        if isinstance(self.bundles[window.plan].objective, Verification) and is_silent(window.levels_db):
+        if isinstance(self.bundles[window.plan].objective, Verification) and window.silent:
             return  # every silence is like every other, and would be somebody's voice
         file.waiting += 1
         queue = self.queues[window.plan]
@@ -177,7 +186,7 @@ class _Run:
     def _enter(answer: _Answer, bundle: Bundle, window: Window, said: Decoded) -> None:
         seconds = window.end_sec - window.start_sec
         if answer.finder is not None:
-            answer.finder.add(window.start_sec, window.levels_db, said.embedding)
+            answer.finder.add(window.start_sec, window.end_sec, said.embedding)
         said = said.placed(window.start_sec, bundle.step_sec, bundle.preprocessor.overlap_sec)
         # Combined as they come, so that a film of hours keeps one set of scores and not one a window.
         if answer.combined is None:
@@ -194,8 +203,8 @@ class _Run:
             return
         del self.open[job]
         tasks = {
-            bundle.name: _told(bundle.objective.finished(answer.combined), answer)
-            for bundle, answer in zip(self.bundles, file.answers, strict=True)
+            bundle.name: _told(bundle.objective.finished(answer.combined), answer, file.finished.speech.get(plan, ()))
+            for plan, (bundle, answer) in enumerate(zip(self.bundles, file.answers, strict=True))
             if answer.combined is not None
         }
         missing = [
@@ -208,6 +217,15 @@ class _Run:
         self.deliver(Prediction(job.name, status, "; ".join([*missing, *lost]), file.finished.coverage, tasks))
 
 
-def _told(said: Decoded, answer: _Answer) -> TaskAnswer:
+def _needs_speech(bundle: Bundle, turns: bool, speech: bool) -> bool:
+    return (turns and isinstance(bundle.objective, Verification)) or (
+        speech and isinstance(bundle.objective, Transcription)
+    )
+
+
+def _told(said: Decoded, answer: _Answer, speech: tuple[Stretch, ...]) -> TaskAnswer:
     windows = tuple(answer.windows)
-    return TaskAnswer(said.label, said.score, said.scores, said.text, windows, said.words, said.embedding, answer.turns)
+    told = TaskAnswer(said.label, said.score, said.scores, said.text, windows, said.words, said.embedding)
+    if answer.finder is not None:  # turns say it with names
+        return replace(told, turns=answer.finder.turns(speech))
+    return replace(told, speech=speech)

@@ -25,6 +25,30 @@ BRIDGED_SEC = 0.3
 SHORTEST_SEC = 0.2
 """What is shorter is a click."""
 
+Stretch = tuple[float, float]
+"""(start, end) in seconds."""
+
+
+class LevelTrack:
+    """Takes the windows of one recording in their order, and tells where somebody speaks by the levels of all."""
+
+    def __init__(self) -> None:
+        self._windows: list[tuple[int, np.ndarray]] = []
+
+    def add(self, clip: Clip) -> None:
+        """Hear the next window."""
+        self._windows.append((round(clip.start_sec / LEVEL_SEC), levels_db(clip)))
+
+    def stretches(self) -> tuple[Stretch, ...]:
+        """Where somebody speaks, one stretch after the other."""
+        if not self._windows:
+            return ()
+        first = self._windows[0][0]
+        track = np.full(max(place - first + len(levels) for place, levels in self._windows), -np.inf, np.float32)
+        for place, levels in self._windows:
+            track[place - first : place - first + len(levels)] = levels
+        return tuple(((first + start) * LEVEL_SEC, (first + end) * LEVEL_SEC) for start, end in runs(speech(track)))
+
 
 def levels_db(clip: Clip) -> np.ndarray:
     """Levels of a clip's sound, one every ``LEVEL_SEC``; none without sound.
@@ -66,12 +90,21 @@ def speech(levels: np.ndarray) -> np.ndarray:
     threshold = max(quiet + QUIET_SHARE * (loud - quiet), loud - RANGE_DB)
     if loud - quiet < STEADY_DB:
         threshold = loud - DROP_DB
-    spoken = levels >= max(threshold, SILENT_DB)
+    return steadied(levels >= max(threshold, SILENT_DB), LEVEL_SEC)
+
+
+def steadied(spoken: np.ndarray, step_sec: float) -> np.ndarray:
+    """Speech without the pauses within a sentence, and without clicks.
+
+    Shape:
+        spoken: (N,), bool, one every ``step_sec``; returns the same.
+    """
+    spoken = spoken.copy()
     for start, end in list(runs(~spoken)):
-        if start > 0 and end < len(spoken) and (end - start) * LEVEL_SEC < BRIDGED_SEC - 1e-6:
+        if start > 0 and end < len(spoken) and (end - start) * step_sec < BRIDGED_SEC - 1e-6:
             spoken[start:end] = True
     for start, end in list(runs(spoken)):
-        if (end - start) * LEVEL_SEC < SHORTEST_SEC - 1e-6 and end - start < len(spoken):
+        if (end - start) * step_sec < SHORTEST_SEC - 1e-6 and end - start < len(spoken):
             spoken[start:end] = False
     return spoken
 

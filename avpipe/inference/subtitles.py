@@ -1,14 +1,21 @@
 """Transcripts as subtitles and as plain text: a file beside the name of each recording."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 from pathlib import Path
 
 from avpipe.inference.per_recording import Record, write_each
 
+SUBTITLES = frozenset(("srt", "vtt", "txt"))
+"""Formats that are shaped by pauses."""
+
 PAUSE_SEC = 0.7
-"""From word to word, at which a subtitle ends."""
+"""Between two stretches of speech, at which a subtitle ends; where these are not known, from word to word."""
+
+EARLY_SEC = 1.0
+"""By which a word ends early, at most: what is heard for longer behind it is something else, such as music."""
 
 LONGEST_SEC = 6.0
 LONGEST_LINE = 42
@@ -17,8 +24,12 @@ LONGEST_LINE = 42
 Reference: BBC, "Subtitle Guidelines", 2024 (about 37 to 42 characters a line, two lines, one to seven seconds).
 """
 
+SHORTEST_SEC = 1.0
 LINGER_SEC = 0.5
-"""For which a subtitle stays behind its last word, unless the next begins."""
+"""For which a subtitle stays behind its last word where nobody knows when that fell silent.
+
+No subtitle stays when the next begins.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,29 +41,67 @@ class Cue:
     lines: tuple[str, ...]
 
 
-def cues(words: Sequence[Record]) -> Iterator[Cue]:
+def cues(words: Sequence[Record], speech: Sequence[Sequence[float]] = ()) -> Iterator[Cue]:
     """Words as subtitles, which end where the speaker pauses, or else where they would be too long.
 
     Args:
         words: with ``text``, ``start_sec`` and ``end_sec``, in their order.
+        speech: (start, end) in seconds of each stretch in which somebody speaks, in their order; none: not known.
     """
+    heard = _Speech(speech)
     parts: list[list[Record]] = []
     for word in words:
-        if not parts or _is_full(parts[-1], word):
+        if not parts or heard.pauses_between(parts[-1][-1], word) or _is_full(parts[-1], word):
             parts.append([])
         parts[-1].append(word)
     for part, after in zip_longest(parts, parts[1:]):
-        end_sec = part[-1]["end_sec"] + LINGER_SEC
+        end_sec = heard.shown_until(part)
         if after is not None:
             end_sec = min(end_sec, after[0]["start_sec"])
         yield Cue(part[0]["start_sec"], end_sec, tuple(_lines([word["text"] for word in part])))
 
 
+class _Speech:
+    """What is known of words from where somebody speaks.
+
+    Args:
+        stretches: (start, end) in seconds, in their order; without any, words speak for themselves.
+    """
+
+    def __init__(self, stretches: Sequence[Sequence[float]]) -> None:
+        self._stretches = stretches
+        self._starts = [start for start, _ in stretches]
+        between = ((end, start) for (_, end), (start, _) in pairwise(stretches))
+        self._pauses = [(start + end) / 2 for start, end in between if end - start >= PAUSE_SEC - 1e-6]
+
+    def pauses_between(self, word: Record, after: Record) -> bool:
+        """Whether the speaker pauses between two words, one after the other."""
+        gap_sec = after["start_sec"] - word["end_sec"]
+        if not self._stretches:
+            return gap_sec >= PAUSE_SEC
+        before, behind = (bisect_left(self._pauses, _middle(each)) for each in (word, after))
+        return before < behind or gap_sec >= PAUSE_SEC + EARLY_SEC
+
+    def shown_until(self, part: Sequence[Record]) -> float:
+        """When the subtitle of some words ends, in seconds, unless the next begins."""
+        last_sec = part[-1]["end_sec"]
+        place = bisect_left(self._starts, last_sec) - 1
+        if place < 0 or self._stretches[place][1] <= part[-1]["start_sec"]:
+            place += 1  # a soft beginning is found late: the word may lie before its stretch
+        if place == len(self._starts) or self._starts[place] > last_sec + LINGER_SEC:
+            return last_sec + LINGER_SEC
+        silent_sec = min(self._stretches[place][1], last_sec + EARLY_SEC)
+        return max(silent_sec, last_sec, part[0]["start_sec"] + SHORTEST_SEC)
+
+
+def _middle(word: Record) -> float:
+    return (word["start_sec"] + word["end_sec"]) / 2
+
+
 def _is_full(part: Sequence[Record], word: Record) -> bool:
-    """Whether a word does not belong to the words before it any more."""
-    pauses = word["start_sec"] - part[-1]["end_sec"] >= PAUSE_SEC
+    """Whether a subtitle has no room for a word."""
     long = word["end_sec"] - part[0]["start_sec"] > LONGEST_SEC
-    return pauses or long or len(list(_lines([each["text"] for each in (*part, word)]))) > 2
+    return long or len(list(_lines([each["text"] for each in (*part, word)]))) > 2
 
 
 def _lines(words: Iterable[str]) -> Iterator[str]:
@@ -103,7 +152,7 @@ def _write_each(folder: Path, records: Iterable[Record], suffix: str, content: C
 
 
 def _cues(answer: Record) -> Iterator[Cue]:
-    return cues(answer.get("words", ()))
+    return cues(answer.get("words", ()), answer.get("speech", ()))
 
 
 def _text(cue: Cue) -> str:

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
+from math import ceil
 
 import numpy as np
 
 from avpipe.inference.prediction import Turn
-from avpipe.inference.speech import LEVEL_SEC, SHORTEST_SEC, speech
+from avpipe.inference.speech import LEVEL_SEC, SHORTEST_SEC, Stretch
 from avpipe.objectives import UNKNOWN, Decoded, Verification
 
 ENOUGH_SEC = 0.5
@@ -36,28 +37,30 @@ class TurnFinder:
 
     def __init__(self, objective: Verification) -> None:
         self.objective = objective
-        self._levels: list[tuple[int, np.ndarray]] = []
+        self._windows: list[tuple[int, int]] = []
         self._vectors: list[np.ndarray] = []
 
-    def add(self, start_sec: float, levels: np.ndarray, vector: Sequence[float]) -> None:
+    def add(self, start_sec: float, end_sec: float, vector: Sequence[float]) -> None:
         """Take the next window.
 
         Shape:
-            levels: (N,), as :func:`avpipe.inference.speech.levels_db` has them; vector: (dim,), of length 1.
+            vector: (dim,), of length 1.
         """
-        self._levels.append((round(start_sec / LEVEL_SEC), levels))
+        start = round(start_sec / LEVEL_SEC)
+        self._windows.append((start, start + ceil((end_sec - start_sec) / LEVEL_SEC - 1e-6)))
         self._vectors.append(np.array(vector, np.float32))
 
-    def turns(self) -> tuple[Turn, ...]:
-        """Turns, one after the other; a pause is in none."""
-        if not self._levels:
+    def turns(self, speech: Iterable[Stretch]) -> tuple[Turn, ...]:
+        """Turns, one after the other; a pause is in none.
+
+        Args:
+            speech: where somebody speaks.
+        """
+        if not self._windows:
             return ()
-        first = self._levels[0][0]
-        spans = [(place - first, place - first + len(levels)) for place, levels in self._levels]
-        track = np.full(max(end for _, end in spans), -np.inf, np.float32)
-        for (start, end), (_, levels) in zip(spans, self._levels, strict=True):
-            track[start:end] = levels
-        spoken = speech(track)
+        first = self._windows[0][0]
+        spans = [(start - first, end - first) for start, end in self._windows]
+        spoken = _spoken(speech, first, spans)
         if not spoken.any():
             return ()
         telling, moments, windows = _attributed(spoken, spans)
@@ -67,7 +70,7 @@ class TurnFinder:
         names = self._names(_centres(vectors, voices), dict.fromkeys(speaking))
         labels = list(dict.fromkeys(names.values()))  # two clusters may be one person
         numbers = {voice: labels.index(name) for voice, name in names.items()}
-        said = np.full(len(track), -1)
+        said = np.full(len(spoken), -1)
         said[moments] = [numbers[voice] for voice in speaking]
         for start, end in list(_stretches(said)):
             if (end - start) * LEVEL_SEC < SHORTEST_SEC - 1e-6:  # a rest of a window: the neighbour goes on
@@ -126,6 +129,22 @@ class TurnFinder:
                 label = f"speaker_{number}" if f"speaker_{number}" not in self.objective.people else None
             names[voice] = str(label)
         return names
+
+
+def _spoken(speech: Iterable[Stretch], first: int, spans: Sequence[tuple[int, int]]) -> np.ndarray:
+    """(moments,), bool: where somebody speaks within the windows, of which silent ones may be left out.
+
+    Args:
+        speech: in seconds.
+        first: the number of the first moment.
+        spans: of each window, its first moment and the one after its last.
+    """
+    spoken, covered = np.zeros((2, max(end for _, end in spans)), bool)
+    for start_sec, end_sec in speech:
+        spoken[max(0, round(start_sec / LEVEL_SEC) - first) : max(0, round(end_sec / LEVEL_SEC) - first)] = True
+    for start, end in spans:
+        covered[start:end] = True
+    return spoken & covered
 
 
 def _stretches(said: np.ndarray) -> Iterator[tuple[int, int]]:

@@ -36,29 +36,32 @@ class _Worker:
     job: Any = None
 
 
-def decoded(jobs: Iterable[Job], preprocessors: Sequence[Preprocessor], workers: int) -> Iterator[tuple[Job, Message]]:
+def decoded(
+    jobs: Iterable[Job], preprocessors: Sequence[Preprocessor], vads: Sequence[str | None], workers: int
+) -> Iterator[tuple[Job, Message]]:
     """Every message of every job; those of one job in order, those of several jobs mixed.
 
     Args:
         jobs: taken one at a time, as workers become free.
         preprocessors: one a bundle.
+        vads: one a bundle: by which rule speech is found for it, if at all.
         workers: processes; 0 decodes here, between the network's batches.
     """
     if workers == 0:
         for job in jobs:
-            for message in decode(job, preprocessors):
+            for message in decode(job, preprocessors, vads):
                 yield job, message
         return
 
     def crashed(job: Job) -> Message:
         return Failed(f"{printable(str(job.path))}: the decoder crashed on it", "error")
 
-    work = partial(_send_decoded, tuple(preprocessors))
+    work = partial(_send_decoded, tuple(preprocessors), tuple(vads))
     yield from worked(jobs, work, workers, (Finished, Failed), crashed)
 
 
-def _send_decoded(preprocessors: Sequence[Preprocessor], job: Job, send: Send) -> None:
-    for message in decode(job, preprocessors):
+def _send_decoded(preprocessors: Sequence[Preprocessor], vads: Sequence[str | None], job: Job, send: Send) -> None:
+    for message in decode(job, preprocessors, vads):
         send(message)
 
 

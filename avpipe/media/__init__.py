@@ -6,6 +6,7 @@ from avpipe.media.errors import DamagedMedia, MediaError, NoSuchStream, Unreadab
 from avpipe.media.info import AudioStream, MediaInfo, VideoStream
 from avpipe.media.probe import probe
 from avpipe.media.rewrite import FilterFactory, Rewritten, RewrittenSound, SoundFilter, SoundForm, rewrite_sound
+from avpipe.media.samples import Resampler
 from avpipe.media.stream import ClipStream, read_clip, stream_clips
 from avpipe.media.walk import MEDIA_SUFFIXES, find_media
 from avpipe.media.write import write_audio, write_video
@@ -22,6 +23,7 @@ __all__ = [
     "MediaError",
     "MediaInfo",
     "NoSuchStream",
+    "Resampler",
     "Rewritten",
     "RewrittenSound",
     "SoundFilter",

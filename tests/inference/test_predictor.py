@@ -143,10 +143,10 @@ def test_dataset_and_predictor_make_equal_features(bundle, jobs):
 
 
 def test_a_crashed_decoder_costs_one_file(bundle, jobs, monkeypatch):
-    def crashing(job, preprocessors):
+    def crashing(job, preprocessors, vads):
         if job.name == "05.wav":
             os._exit(11)
-        yield from decode(job, preprocessors)
+        yield from decode(job, preprocessors, vads)
 
     expected = answers([bundle], jobs)
     monkeypatch.setattr("avpipe.inference.workers.decode", crashing)
