@@ -94,15 +94,15 @@ class Enhancement(Objective):
         level = noisy.square().mean(-1, keepdim=True).sqrt() + 1e-5
         filtered, clean, noisy = (waveform * (0.1 / level) for waveform in (output.value, clean, noisy))
         said, true = self.stft(filtered), self.stft(clean)
-        spectral = self._spectral(said, true)
+        cost = self._spectral(said, true)
         if self.perceptual_weight:
             spoken = clean.square().mean(-1) > _SILENCE_POWER
             distances = self.perceptual(*(each.square().sum(1)[spoken] for each in (said, true)))
-            spectral = spectral + self.perceptual_weight * distances.sum() / len(clean)
+            cost = cost + self.perceptual_weight * distances.sum() / len(clean)
         floor = self.ceiling * noisy.square().sum(-1) + 1e-9
         error = (filtered - clean).square().sum(-1) + floor
         ratio_db = 10.0 * torch.log10((clean.square().sum(-1) + floor) / error)
-        return spectral - self.ratio_weight * ratio_db.mean()
+        return cost - self.ratio_weight * ratio_db.mean()
 
     def _spectral(self, said: Tensor, true: Tensor) -> Tensor:
         """The difference of compressed spectra."""
