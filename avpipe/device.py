@@ -1,6 +1,7 @@
 """Where to compute, and with how many processes beside it."""
 
 import os
+import shutil
 
 import torch
 
@@ -23,6 +24,17 @@ def choose_device(name: str) -> torch.device:
     if not present[name]:
         raise ArgumentError(f"device={name}", "this machine has none that torch can use", "choose device=cpu or auto")
     return torch.device(name)
+
+
+def check_compiler(device: torch.device) -> None:
+    """
+    Raises:
+        ArgumentError: if ``device.compile=true`` has no compiler to make code for a CPU with.
+    """
+    compiler = os.environ.get("CXX", "g++")
+    if device.type == "cpu" and not shutil.which(compiler):
+        remedy = "install it, name another one in the environment variable CXX, or leave this out"
+        raise ArgumentError("device.compile=true", f"there is no C++ compiler {compiler!r} on this machine", remedy)
 
 
 def worker_count(workers: int | str) -> int:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avpipe.networks import DenoisingNetwork, Stft
-from avpipe.networks.denoiser import NUM_BINS, band_weights, complex_product
+from avpipe.networks.denoiser import NUM_BINS, DilatedBlock, band_weights, complex_product
 from tests.tiny import tiny_denoiser
 
 NETWORK = tiny_denoiser()
@@ -45,6 +45,32 @@ def test_bins_beyond_half_the_rate_are_silent_and_of_no_effect():
     waveform = torch.randn(1, 1024)
     assert not narrow(waveform)[..., 129:].any()
     assert torch.equal(narrow.inverse(narrow(waveform)), wide.inverse(wide(waveform)))
+
+
+def test_the_transform_keeps_its_precision_where_others_give_it_up():
+    stft, waveform = Stft(512, NUM_BINS), torch.randn(1, 2048)
+    with torch.autocast("cpu", torch.bfloat16):
+        spectrum = stft(waveform)
+        again = stft.inverse(spectrum.bfloat16().float())
+    assert torch.equal(spectrum, stft(waveform))
+    assert torch.equal(again, stft.inverse(spectrum.bfloat16().float()))
+
+
+@pytest.mark.parametrize("frames", [1, 7, 16, 21])
+@pytest.mark.parametrize("dilation", [1, 2, 5])
+def test_a_dilated_block_hears_the_same_in_training(dilation, frames):
+    block = DilatedBlock(3, 6, dilation)
+    block.norm.eval()
+    maps, past = torch.randn(2, 3, frames, 8), torch.randn(2, 3, 4 * dilation, 8)
+    gradients = []
+    for training in (True, False):
+        block.training = training
+        block.zero_grad()
+        said, handed_on = block(maps.contiguous(memory_format=torch.channels_last), past)
+        (said.square().sum() + handed_on.sum()).backward()
+        gradients.append((said.detach(), block.depthwise.weight.grad.clone(), block.widen.weight.grad.clone()))
+    for one, other in zip(*gradients, strict=True):
+        assert torch.allclose(one, other, rtol=1e-4, atol=1e-4)
 
 
 def test_an_odd_window_is_refused():

@@ -63,7 +63,9 @@ class DilatedBlock(nn.Module):
             before them, returned as those before what follows.
         """
         seen = torch.cat([past, maps], 2)
-        said = self.narrow(nn.functional.relu(self.widen(self.norm(self.depthwise(seen)))))
+        # In phases the gradients of the dilated convolution take a quarter of the time, but not what it says.
+        heard = _by_phases(self.depthwise, seen) if self.training else self.depthwise(seen)
+        said = self.narrow(nn.functional.relu(self.widen(self.norm(heard))))
         return maps + said, seen[:, :, seen.shape[2] - past.shape[2] :]
 
 
@@ -208,6 +210,21 @@ class DenoisingNetwork(nn.Module):
         pictures = torch.cat([compressed, modulus[:, None]], 1) @ self.merge
         # Channels last: a fifth faster on CPUs.
         return pictures.contiguous(memory_format=torch.channels_last), levels[..., -past.shape[2] :]
+
+
+def _by_phases(convolution: nn.Conv2d, maps: Tensor) -> Tensor:
+    """What a depthwise convolution dilated in time says, made by an undilated one of every d-th frame.
+
+    Shape:
+        maps: (B, channels, T, bands), channels last; returns (B, channels, T - frames that it looks back, bands).
+    """
+    batch, channels, frames, bands = maps.shape
+    dilation = convolution.dilation[0]
+    maps = nn.functional.pad(maps, (0, 0, 0, -frames % dilation))
+    phases = maps.permute(0, 2, 3, 1).unflatten(1, (-1, dilation)).transpose(1, 2).flatten(0, 1).permute(0, 3, 1, 2)
+    said = nn.functional.conv2d(phases, convolution.weight, padding=convolution.padding, groups=channels)
+    joined = said.permute(0, 2, 3, 1).unflatten(0, (batch, dilation)).transpose(1, 2).flatten(1, 2)
+    return joined[:, : frames - _TAPS_BEFORE * dilation].permute(0, 3, 1, 2)
 
 
 def _halved(channels_in: int, channels_out: int) -> nn.Sequential:

@@ -173,6 +173,8 @@ class Loading:
     """Draws from each training recording in an epoch."""
     order: Order | None = None
     """What stands together in a batch; None: what was drawn together."""
+    one_shape: bool = False
+    """Every batch as long as a window, also where all of it is shorter: compiled code is made for one shape."""
 
 
 class AVDataModule(LightningDataModule):
@@ -263,13 +265,13 @@ class AVDataModule(LightningDataModule):
         return Batch(features, lengths, targets, examples, tuple(item.seconds for item in items))
 
     def _steps(self, items: Sequence[Item]) -> dict[str, int]:
-        """As long as the longest of the batch and no longer: what is masked anyway need not be computed."""
+        """As long as the longest of the batch and no longer, but for ``one_shape``: what is masked need no computing."""
         steps = self.preprocessor.window_steps
         for sense, axis in TIME_AXIS.items():
             longest = max((item.features[sense].shape[axis] for item in items if sense in item.features), default=0)
             if longest:
                 # In sixteens, as each new shape costs a search for the fastest convolution.
-                padded = -(-longest // 16) * 16
+                padded = max(-(-longest // 16) * 16, steps[sense] if self.loading.one_shape else 0)
                 # What was drawn out longer than a window is cut, but where the target tells of all of it.
                 steps[sense] = padded if self.train_windows.objective.needs_whole else min(steps[sense], padded)
         return steps

@@ -20,7 +20,7 @@ from avpipe.augment import Augmentation
 from avpipe.bundle import Origin, save_bundle, try_out
 from avpipe.config import Spec, instantiate, target_of
 from avpipe.corpora import Corpus, Split
-from avpipe.device import choose_device, worker_count
+from avpipe.device import check_compiler, choose_device, worker_count
 from avpipe.errors import ArgumentError, AvpipeError, printable
 from avpipe.files import write_text
 from avpipe.networks import Network
@@ -68,7 +68,9 @@ def train(config: Mapping[str, Any], job: Job) -> None:
     Raises:
         AvpipeError: of any kind below this floor, one line.
     """
-    device = choose_device(config["device"]["name"])
+    device, compiled = choose_device(config["device"]["name"]), config["device"]["compile"]
+    if compiled:
+        check_compiler(device)
     claim(job.folder, config, job.split.sha256)
     job.split.write_manifest(job.folder / "split.csv")
     if job.bundle.is_dir():
@@ -94,7 +96,9 @@ def train(config: Mapping[str, Any], job: Job) -> None:
         begin_with(network, config["init_from"])
     optim = {**config["optim"], "lr": _learning_rate(config, job.folder, network, objective, data)}
     recipe, preprocessor = instantiate(optim), data.preprocessor
-    learner = Learner(network, objective, recipe, train_examples, val_examples, config["seed"], preprocessor)
+    learner = Learner(
+        network, objective, recipe, train_examples, val_examples, config["seed"], preprocessor, compiled
+    )
     chosen = _fit(config, device, job.folder, learner, data)
     learner.load_state_dict(read_checkpoint(chosen)["state_dict"])
     save_bundle(job.bundle, specs, network.cpu(), objective.cpu(), _origin(config, job))
@@ -186,6 +190,7 @@ def _data(
         pin_memory=device.type == "cuda",
         passes=settings["passes"],
         order=_order(settings, objective, train_part),
+        one_shape=config["device"]["compile"],
     )
     return AVDataModule(train, val, loading)
 

@@ -31,6 +31,7 @@ class Learner(LightningModule):
         val: the same of validation batches.
         seed: of what the network itself draws (dropout), together with the epoch and the batch.
         preprocessor: of the windows.
+        compiled: train what torch's compiler makes of the network; validation takes the network as it is.
     """
 
     def __init__(
@@ -42,9 +43,11 @@ class Learner(LightningModule):
         val: Sequence[Example],
         seed: int,
         preprocessor: Preprocessor,
+        compiled: bool = False,
     ) -> None:
         super().__init__()
         self.network = network
+        self.trained = torch.compile(network.forward, dynamic=False) if compiled else network
         self.objective = objective
         self.optim = optim
         self.train_examples = tuple(train)
@@ -60,7 +63,7 @@ class Learner(LightningModule):
         torch.manual_seed(int(state[0]))
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
-        loss = self.objective.loss(self.network(batch.features, batch.lengths), batch)
+        loss = self.objective.loss(self.trained(batch.features, batch.lengths), batch)
         if not loss.isfinite():
             self._stop(batch, batch_index, float(loss.detach()))
         self.log("train/loss", loss, prog_bar=True, on_step=True, on_epoch=True, batch_size=len(batch.targets))

@@ -105,6 +105,28 @@ def test_own_folders_of_speech_and_noise_train_a_filter(tmp_path):
     assert json.loads((tmp_path / "run" / "metrics.json").read_text())["corpus"] == "mixtures"
 
 
+@pytest.mark.slow
+def test_a_compiled_training_in_bfloat16_ends_near_to_the_plain_one(trained, pairs, tmp_path):
+    own = ("corpus=paired", "augment=paired", f"corpus.root={pairs}", f"run_dir={tmp_path / 'run'}")
+    fast = ("device.compile=true", "device.precision=bf16-mixed")
+    status, _, told = avpipe("train", *LEARN, *own, *fast)
+    assert status == 0, told
+    plain, compiled = (
+        json.loads((folder / "metrics.json").read_text())["metrics"]["si_sdr"] for folder in (trained, tmp_path / "run")
+    )
+    assert compiled == pytest.approx(plain, abs=0.1)
+    assert Denoiser(tmp_path / "run" / "bundle")(np.zeros((1, 8000), np.float32), RATE_HZ).shape == (1, 8000)
+
+
+def test_without_a_compiler_nothing_is_begun(pairs, tmp_path, monkeypatch):
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    own = ("corpus=paired", "augment=paired", f"corpus.root={pairs}", f"run_dir={tmp_path / 'run'}")
+    status, _, told = avpipe("train", *LEARN, *own, "device.compile=true")
+    assert status == 2
+    assert "CXX" in one_line(told)
+    assert not (tmp_path / "run" / "checkpoints").exists()
+
+
 def test_filters_are_not_joined(pairs, tmp_path):
     own = ("corpus=paired", "augment=paired", f"corpus.root={pairs}", f"run_dir={tmp_path / 'run'}")
     status, _, told = avpipe("train", *LEARN, *own, "seeds=2", "ensemble=true")

@@ -77,6 +77,16 @@ def test_batches_have_one_shape_and_true_targets(recordings):
         assert batch.lengths["audio"].max() <= 51
 
 
+def test_short_recordings_fill_a_window_where_one_shape_is_asked(recordings):
+    short, reader = recordings[:2], Reader(PREPROCESSOR)  # of 0.3 and 0.4 s, in a window of 0.5 s
+    for one_shape, frames in ((False, 48), (True, 51)):
+        train = TrainingWindows(short, reader, Augmentation(), OBJECTIVE, 0)
+        loading = Loading(2, 0, 0, one_shape=one_shape)
+        (batch,) = AVDataModule(train, ValidationWindows([], reader, OBJECTIVE), loading).train_dataloader()
+        assert batch.features["audio"].shape[-1] == frames
+        assert sorted(batch.lengths["audio"].tolist()) == [31, 41]
+
+
 def test_validation_has_every_window_with_its_true_seconds(recordings):
     data = data_module(recordings)
     seconds: dict[int, list[float]] = {}
