@@ -23,8 +23,8 @@ where it was stopped, and ends with the weights of a run that never was.
   optim         adamw, sgd; optim.lr, optim.weight_decay; find_lr=true tries rates before it begins
   schedule      one_cycle, cosine, constant; schedule.warm_up_fraction
   trainer       trainer.max_epochs, trainer.gradient_clip_val, trainer.accumulate_grad_batches
-  device        auto, cpu, cuda, mps; device.precision=bf16-mixed; device.compile=true (torch.compile: needs a C++ compiler,
-                takes a minute or two to begin, and a half to a third of the time from then on)
+  device        auto, cpu, cuda, mps; device.precision=bf16-mixed; device.compile=true (torch.compile: needs a C++
+                compiler, takes a minute or two to begin; a step then takes a half to a third of its time)
   ema_decay     of the running mean of weights that is validated and kept; 0: none
   init_from     a bundle of the same network, whose weights to begin with
   select        epoch that becomes the bundle: last or best

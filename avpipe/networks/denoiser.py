@@ -221,9 +221,11 @@ def _by_phases(convolution: nn.Conv2d, maps: Tensor) -> Tensor:
     batch, channels, frames, bands = maps.shape
     dilation = convolution.dilation[0]
     maps = nn.functional.pad(maps, (0, 0, 0, -frames % dilation))
-    phases = maps.permute(0, 2, 3, 1).unflatten(1, (-1, dilation)).transpose(1, 2).flatten(0, 1).permute(0, 3, 1, 2)
-    said = nn.functional.conv2d(phases, convolution.weight, padding=convolution.padding, groups=channels)
-    joined = said.permute(0, 2, 3, 1).unflatten(0, (batch, dilation)).transpose(1, 2).flatten(1, 2)
+    phases = maps.permute(0, 2, 3, 1).reshape(batch, -1, dilation, bands, channels).transpose(1, 2).flatten(0, 1)
+    said = nn.functional.conv2d(
+        phases.permute(0, 3, 1, 2), convolution.weight, padding=convolution.padding, groups=channels
+    )
+    joined = said.permute(0, 2, 3, 1).reshape(batch, dilation, -1, bands, channels).transpose(1, 2).flatten(1, 2)
     return joined[:, : frames - _TAPS_BEFORE * dilation].permute(0, 3, 1, 2)
 
 

@@ -265,7 +265,7 @@ class AVDataModule(LightningDataModule):
         return Batch(features, lengths, targets, examples, tuple(item.seconds for item in items))
 
     def _steps(self, items: Sequence[Item]) -> dict[str, int]:
-        """As long as the longest of the batch and no longer, but for ``one_shape``: what is masked need no computing."""
+        """As long as the longest of the batch and no longer, but for ``one_shape``: what is masked needs no work."""
         steps = self.preprocessor.window_steps
         for sense, axis in TIME_AXIS.items():
             longest = max((item.features[sense].shape[axis] for item in items if sense in item.features), default=0)

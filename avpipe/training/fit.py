@@ -96,9 +96,7 @@ def train(config: Mapping[str, Any], job: Job) -> None:
         begin_with(network, config["init_from"])
     optim = {**config["optim"], "lr": _learning_rate(config, job.folder, network, objective, data)}
     recipe, preprocessor = instantiate(optim), data.preprocessor
-    learner = Learner(
-        network, objective, recipe, train_examples, val_examples, config["seed"], preprocessor, compiled
-    )
+    learner = Learner(network, objective, recipe, train_examples, val_examples, config["seed"], preprocessor, compiled)
     chosen = _fit(config, device, job.folder, learner, data)
     learner.load_state_dict(read_checkpoint(chosen)["state_dict"])
     save_bundle(job.bundle, specs, network.cpu(), objective.cpu(), _origin(config, job))

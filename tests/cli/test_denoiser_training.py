@@ -106,6 +106,7 @@ def test_own_folders_of_speech_and_noise_train_a_filter(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # torch's compiler uses what torch deprecates
 def test_a_compiled_training_in_bfloat16_ends_near_to_the_plain_one(trained, pairs, tmp_path):
     own = ("corpus=paired", "augment=paired", f"corpus.root={pairs}", f"run_dir={tmp_path / 'run'}")
     fast = ("device.compile=true", "device.precision=bf16-mixed")
