@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import hydra.utils
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
@@ -136,9 +138,23 @@ def _no_such_key(error: ConfigCompositionException, name: str, overrides: Sequen
         return ArgumentError(key, "no such key")
     if key.rpartition(".")[2] in node:
         return ArgumentError(key, f"cannot be set so: {cause}")
-    return ArgumentError(
-        key, "no such key", f"choose from: {', '.join(str(choice) for choice in node if choice != '_target_')}"
-    )
+    choices = f"choose from: {', '.join(str(choice) for choice in node if choice != '_target_')}"
+    if owners := _options_with(key, name, groups):
+        choices = f"{' and '.join(owners)} {'has' if len(owners) == 1 else 'have'} it; else {choices}"
+    return ArgumentError(key, "no such key", choices)
+
+
+def _options_with(key: str, name: str, groups: Sequence[str]) -> list[str]:
+    """The options of the key's group that know it, such as ``decoding=beam`` of ``decoding.lexicon``."""
+    group, (above, _, last) = key.partition(".")[0], key.rpartition(".")
+    others = [text for text in groups if text.partition("=")[0] != group]
+    found = []
+    for option in GlobalHydra.instance().config_loader().get_group_options(group):
+        with suppress(HydraException):
+            node = OmegaConf.select(hydra_compose(name, [*others, f"{group}={option}"]), above)
+            if isinstance(node, DictConfig) and last in node:
+                found.append(f"{group}={option}")
+    return found
 
 
 def _first_line(error: BaseException) -> str:

@@ -66,6 +66,8 @@ def test_plain_arguments_stand_for_keys_in_order(elsewhere):
         ("train", ["corpus=nonsense"], ["corpus=nonsense", "folders", "fsdd"]),
         ("train", ["optim.lr=[1"], ["optim.lr=[1"]),
         ("predict", ["task=emotion"], ["task", "bundle"]),
+        ("predict", ["decoding.lexicon=x"], ["decoding.lexicon", "decoding=beam has it"]),
+        ("train", ["objective.margin=1"], ["objective=triplet and objective=verification have it", "label_smoothing"]),
     ],
 )
 def test_an_unusable_argument_is_one_line_with_the_choices(name, overrides, parts):

@@ -25,7 +25,13 @@ __all__ = [
 ]
 
 
-def load(bundle: str | Path, device: str = "auto", gallery: str | Path | None = None, turns: bool = False) -> Predictor:
+def load(
+    bundle: str | Path,
+    device: str = "auto",
+    gallery: str | Path | None = None,
+    turns: bool = False,
+    vad: str = "energy",
+) -> Predictor:
     """A predictor for one bundle, by its folder or by the name of one that ships.
 
     ``avpipe.load("digits")("take.wav").tasks["digits"].label`` is what was said, and
@@ -36,15 +42,17 @@ def load(bundle: str | Path, device: str = "auto", gallery: str | Path | None = 
         device: auto, cpu, cuda, mps.
         gallery: a folder a person, with recordings of the voice: these are named by a bundle that compares voices.
         turns: also tell who speaks when.
+        vad: by which rule speech is found for that: ``energy`` or ``silero``.
 
     Raises:
-        AvpipeError: if there is no such bundle, it is damaged, or the device is missing; if the gallery has nobody.
+        AvpipeError: if there is no such bundle, it is damaged, or the device is missing; if the gallery has nobody; if
+            what ``vad`` names is unknown or not installed.
     """
     bundles = [load_bundle(find_bundle(str(bundle)), choose_device(device))]
     tell_notices(bundles)
     if gallery is not None:
         bundles = enrol(bundles, Path(gallery)).known_to(bundles)
-    return Predictor(bundles, turns=turns)
+    return Predictor(bundles, turns=turns, vad=vad)
 
 
 def tell_notices(bundles: Iterable[Bundle]) -> None:

@@ -39,6 +39,8 @@ class Finished:
     """Why a preprocessor has no window, by its place."""
     speech: Mapping[int, tuple[Stretch, ...]] = field(default_factory=dict)
     """Where somebody speaks, by the places of those preprocessors for which that was asked."""
+    sound_rate: int | None = None
+    """Hz of the file's own sound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,8 @@ def decode(job: Job, preprocessors: Sequence[Preprocessor], vads: Sequence[str |
                     yield Window(plan, clip.start_sec, end_sec, arrays, is_silent(levels_db(clip)))
             with single_threaded():
                 speech = {plan: track.stretches() for plan, track in tracks.items()}
-            yield Finished(clips.coverage, {plan: error.reason for plan, error in clips.absent.items()}, speech)
+            missing = {plan: error.reason for plan, error in clips.absent.items()}
+            yield Finished(clips.coverage, missing, speech, clips.sound_rate)
     except NoSuchStream as error:
         yield Failed(str(error), "abstained")
     except MediaError as error:

@@ -70,7 +70,8 @@ class Prediction:
     """``ok``; ``partial``: some of it was lost; ``abstained``: nothing in it can be judged; ``error``: it cannot be
     read."""
     reason: str = ""
-    """What was lost, and why a bundle that is not among ``tasks`` could not answer."""
+    """What was lost, why a bundle that is not among ``tasks`` could not answer, and of which answer to be wary, as the
+    sound lacks the high frequencies that its bundle has learned from."""
     coverage: Coverage | None = None
     tasks: Mapping[str, TaskAnswer] = field(default_factory=dict)
     """By bundle name."""

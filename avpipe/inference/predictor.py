@@ -212,9 +212,16 @@ class _Run:
             for plan, (bundle, answer) in enumerate(zip(self.bundles, file.answers, strict=True))
             if answer.combined is None
         ]
+        narrow = [
+            f"{bundle.name}: recorded at {file.finished.sound_rate} Hz, and learned from {wanted} Hz"
+            for bundle in self.bundles
+            if bundle.name in tasks
+            and (wanted := bundle.preprocessor.plan.format.sample_rate or 0) > (file.finished.sound_rate or wanted)
+        ]
         lost = file.finished.coverage.losses()
         status = "abstained" if not tasks else "partial" if lost else "ok"
-        self.deliver(Prediction(job.name, status, "; ".join([*missing, *lost]), file.finished.coverage, tasks))
+        reason = "; ".join([*missing, *lost, *narrow])
+        self.deliver(Prediction(job.name, status, reason, file.finished.coverage, tasks))
 
 
 def _needs_speech(bundle: Bundle, turns: bool, speech: bool) -> bool:

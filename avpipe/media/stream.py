@@ -50,6 +50,11 @@ class ClipStream(Iterator[tuple[int, Clip]]):
             raise RuntimeError("coverage is known when the last window has been read")
         return self._coverage
 
+    @property
+    def sound_rate(self) -> int | None:
+        """Hz that the file's own sound has; None before it is read, and where none is asked for."""
+        return None if self._sound is None else self._sound.rate
+
     def __next__(self) -> tuple[int, Clip]:
         return next(self._clips)
 

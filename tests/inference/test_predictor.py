@@ -119,6 +119,16 @@ def test_statuses_say_what_happened(bundle, video_bundle, jobs):
     assert both["silent.mkv"]["tasks"].keys() == {"colours"}
 
 
+def test_sound_of_a_lower_rate_than_was_learned_from_is_answered_and_told(bundle, video_bundle, tmp_path):
+    for rate in (4000, 8000, 44100):
+        write_audio(tmp_path / f"{rate}.wav", noise(1.0)[:, :rate], rate)
+    told = answers([bundle, video_bundle], [Job(path.stem, path) for path in tmp_path.iterdir()])
+    lines = {name: record["reason"].split("; ") for name, record in told.items()}
+    assert "tones: recorded at 4000 Hz, and learned from 8000 Hz" in lines["4000"]
+    assert not any("recorded at" in line for name in ("8000", "44100") for line in lines[name])
+    assert {record["status"] for record in told.values()} == {"ok"}
+
+
 def test_a_stretch_of_a_file_is_answered_alone(bundle, jobs):
     record = answers([bundle], [Job("part", jobs[11].path, 1.0, 2.0)])["part"]
     assert [(w["start_sec"], w["end_sec"]) for w in record["tasks"]["tones"]["windows"]] == [(1.0, 2.0)]
