@@ -66,6 +66,14 @@ def test_sources_are_never_overwritten_nor_outputs_read(recordings, tmp_path, gi
         find_jobs(tmp_path / given, tmp_path / output)
 
 
+@pytest.mark.parametrize("output", ["file.wav/out.wav", "file.wav/sub/"])
+def test_nothing_can_be_written_below_a_file(recordings, tmp_path, output):
+    (tmp_path / "file.wav").touch()
+    for given in (recordings, recordings / "a" / "x.wav"):
+        with pytest.raises(ArgumentError, match=r"file\.wav is a file"):
+            find_jobs(given, f"{tmp_path}/{output}")
+
+
 def test_a_folder_cannot_be_made_of_a_link_to_nothing(recordings, tmp_path):
     (tmp_path / "link").symlink_to("nowhere")
     with pytest.raises(ArgumentError, match="is no folder"):

@@ -124,6 +124,28 @@ def test_silence_stays_silence_and_is_told(tmp_path):
     assert not sound_of(tmp_path / "out.wav").any()
 
 
+def test_a_file_of_which_all_is_lost_has_no_output(tmp_path):
+    source = write(tmp_path / "in.wav", np.full((1, RATE_HZ), np.nan, np.float32))
+    row = one(source, tmp_path / "out.wav")
+    assert row.status == "error"
+    assert "none of its sound can be read" in row.reason
+    assert os.listdir(tmp_path) == ["in.wav"]
+
+
+def test_what_the_journal_cannot_take_leaves_no_part(recordings, tmp_path, monkeypatch):
+    def full(*arguments):
+        raise RunStopped("journal", "its disk is full")
+
+    out = tmp_path / "out"
+    genuine = OutputJournal.add
+    monkeypatch.setattr(OutputJournal, "add", full)
+    with pytest.raises(RunStopped):
+        run(recordings, out)
+    monkeypatch.setattr(OutputJournal, "add", genuine)
+    assert not [path for path in out.rglob("*") if path.is_file() and ".part" in path.name]
+    assert len(run(recordings, out)[0]) == 3
+
+
 def test_a_film_without_sound_is_copied(tmp_path):
     source = write_coloured_video(tmp_path / "film.mp4", 10)
     row = one(source, tmp_path / "out.mp4")

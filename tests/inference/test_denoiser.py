@@ -134,7 +134,7 @@ def test_a_block_of_other_channels_is_refused():
         DENOISER.stream(16_000, 2).push(noise(1, 100))
 
 
-@pytest.mark.parametrize("arguments", [(0, 1), (16_000, 0), (16_000.5, 1)])
+@pytest.mark.parametrize("arguments", [(0, 1), (16_000, 0), (16_000.5, 1), ("16k", 1), (None, 1)])
 def test_a_stream_of_nothing_sensible_is_refused(arguments):
     with pytest.raises(ArgumentError, match="no whole number"):
         DENOISER.stream(*arguments)

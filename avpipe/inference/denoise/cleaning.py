@@ -20,7 +20,7 @@ from avpipe.inference.denoise.record import (
     Job,
     failed,
 )
-from avpipe.media import NoSuchStream, UnwritableMedia, probe
+from avpipe.media import DamagedMedia, NoSuchStream, UnwritableMedia, probe
 from avpipe.media.rewrite import Rewritten, SoundFilter, SoundForm, rewrite_sound
 
 MAX_GAIN_DB = 6.0
@@ -127,6 +127,8 @@ class Cleaner:
         except NoSuchStream as error:
             row = self._copied(job, part, error.reason)
             return replace(row, status="abstained")
+        if 0 < rewritten.coverage.asked_sec <= rewritten.coverage.lost_sec:
+            raise DamagedMedia(job.path, "none of its sound can be read", "look for another copy")
         measured = {index: meter.finish() for index, meter in meters.items()}
         if self._is_clean(rewritten, measured):
             shutil.copyfile(job.path, part)

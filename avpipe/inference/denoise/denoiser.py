@@ -137,7 +137,7 @@ class DenoiserStream:
 
     def __init__(self, denoiser: Denoiser, sample_rate: int, channels: int, live: bool = False) -> None:
         for name, value in (("sample_rate", sample_rate), ("channels", channels)):
-            if int(value) != value or value < 1:
+            if not hasattr(value, "__int__") or int(value) != value or value < 1:
                 raise ArgumentError(f"{name}={value}", "is no whole number from 1")
         self.channels = channels
         self._denoiser = denoiser

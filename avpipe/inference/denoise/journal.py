@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from avpipe.errors import RunStopped
 from avpipe.files import sha256_of
 from avpipe.inference.denoise.places import sweep
 from avpipe.inference.denoise.record import CleanedFile, Job
@@ -82,14 +83,18 @@ class OutputJournal(Journal):
         if not row.output:
             self.add(row)
             return
-        with self._guarded():
-            self.connection.execute("BEGIN")
-            self.connection.execute(
-                "INSERT OR REPLACE INTO output VALUES (?, ?, ?, ?, ?, ?)",
-                (job.name, self._place(job.target), self._place(part), identity(part), sha256, _source(job)),
-            )
-            self.add(row)
-            self.connection.execute("COMMIT")
+        try:
+            with self._guarded():
+                self.connection.execute("BEGIN")
+                self.connection.execute(
+                    "INSERT OR REPLACE INTO output VALUES (?, ?, ?, ?, ?, ?)",
+                    (job.name, self._place(job.target), self._place(part), identity(part), sha256, _source(job)),
+                )
+                self.add(row)
+                self.connection.execute("COMMIT")
+        except RunStopped:  # on a full disk: what is not entered is nobody's
+            part.unlink(missing_ok=True)
+            raise
         os.replace(part, job.target)
 
     def _place(self, path: Path) -> bytes:

@@ -30,6 +30,8 @@ def find_jobs(given: Path, output: str | Path) -> list[Job]:
     """
     found = inputs.find_jobs(given)
     names_folder, output = os.fspath(output).endswith(("/", os.sep)), Path(output)
+    if (file := next((above for above in output.parents if above.is_file()), None)) is not None:
+        raise ArgumentError(f"output={output}", f"{file} is a file", "name another place")
     if is_single(given):
         into_folder = names_folder or output.is_dir()
         if not into_folder and not output.suffix:

@@ -57,9 +57,11 @@ def print_totals(totals: Mapping[str, Any], records: Iterable[Record], num_kept:
             console.print(record["reason"], soft_wrap=True, highlight=False)
     actions = ", ".join(f"{count} {action}" for action, count in totals["actions"].items())
     kept = f" ({num_kept} done before)" if num_kept else ""
+    partial = totals["statuses"].get("partial", 0)
+    lost = f"; of {partial} a part is lost" if partial else ""
     warned = f"; {totals['num_warned']} with warnings in denoise.jsonl" if totals["num_warned"] else ""
     files = "1 file" if totals["num_files"] == 1 else f"{totals['num_files']} files"
-    console.print(f"{files}: {actions}{kept}{warned}", highlight=False)
+    console.print(f"{files}: {actions}{kept}{lost}{warned}", soft_wrap=True, highlight=False)
     console.print(f"cleaned: {output}", soft_wrap=True, highlight=False)
 
 
