@@ -47,7 +47,8 @@ class Learner(LightningModule):
     ) -> None:
         super().__init__()
         self.network = network
-        self.trained = torch.compile(network.forward, dynamic=False) if compiled else network
+        # A function and no module: checkpoints are the same, compiled or not.
+        self.trained = torch.compile(network.forward, dynamic=False) if compiled else network.forward
         self.objective = objective
         self.optim = optim
         self.train_examples = tuple(train)
