@@ -212,11 +212,11 @@ class _Run:
             for plan, (bundle, answer) in enumerate(zip(self.bundles, file.answers, strict=True))
             if answer.combined is None
         ]
+        rate = file.finished.sound_rate
         narrow = [
-            f"{bundle.name}: recorded at {file.finished.sound_rate} Hz, and learned from {wanted} Hz"
+            f"{bundle.name}: recorded at {rate} Hz, and learned from {wanted} Hz"
             for bundle in self.bundles
-            if bundle.name in tasks
-            and (wanted := bundle.preprocessor.plan.format.sample_rate or 0) > (file.finished.sound_rate or wanted)
+            if bundle.name in tasks and rate and (wanted := bundle.preprocessor.plan.format.sample_rate or 0) > rate
         ]
         lost = file.finished.coverage.losses()
         status = "abstained" if not tasks else "partial" if lost else "ok"

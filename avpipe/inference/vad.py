@@ -128,9 +128,8 @@ def _loaded() -> Any:
     from silero_vad import load_silero_vad
 
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", DeprecationWarning
-        )  # torch would have it exported anew, which is silero's to do
+        # Torch would have it exported anew, which is silero's to do.
+        warnings.simplefilter("ignore", DeprecationWarning)
         return load_silero_vad()
 
 

@@ -63,7 +63,7 @@ class DilatedBlock(nn.Module):
             before them, returned as those before what follows.
         """
         seen = torch.cat([past, maps], 2)
-        # In phases the gradients of the dilated convolution take a quarter of the time, but not what it says.
+        # By phases the gradients of the dilated convolution take a quarter of the time; what it says is the same.
         heard = _by_phases(self.depthwise, seen) if self.training else self.depthwise(seen)
         said = self.narrow(nn.functional.relu(self.widen(self.norm(heard))))
         return maps + said, seen[:, :, seen.shape[2] - past.shape[2] :]

@@ -35,11 +35,16 @@ def pairs(tmp_path_factory):
     return root
 
 
+def train(pairs, run_dir, *arguments):
+    """(exit status, what is said, what is told) of a training on pairs."""
+    common = ("corpus=paired", "augment=paired", f"corpus.root={pairs}", f"run_dir={run_dir}")
+    return avpipe("train", *LEARN, *common, *arguments)
+
+
 @pytest.fixture(scope="module")
 def trained(pairs, tmp_path_factory):
     run_dir = tmp_path_factory.mktemp("runs") / "own"
-    arguments = ("corpus=paired", "augment=paired", f"corpus.root={pairs}", f"run_dir={run_dir}")
-    status, _, told = avpipe("train", *LEARN, *arguments)
+    status, _, told = train(pairs, run_dir)
     assert status == 0, told
     return run_dir
 
@@ -108,9 +113,7 @@ def test_own_folders_of_speech_and_noise_train_a_filter(tmp_path):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # torch's compiler uses what torch deprecates
 def test_a_compiled_training_in_bfloat16_ends_near_to_the_plain_one(trained, pairs, tmp_path):
-    own = ("corpus=paired", "augment=paired", f"corpus.root={pairs}", f"run_dir={tmp_path / 'run'}")
-    fast = ("device.compile=true", "device.precision=bf16-mixed")
-    status, _, told = avpipe("train", *LEARN, *own, *fast)
+    status, _, told = train(pairs, tmp_path / "run", "device.compile=true", "device.precision=bf16-mixed")
     assert status == 0, told
     plain, compiled = (
         json.loads((folder / "metrics.json").read_text())["metrics"]["si_sdr"] for folder in (trained, tmp_path / "run")
@@ -121,15 +124,13 @@ def test_a_compiled_training_in_bfloat16_ends_near_to_the_plain_one(trained, pai
 
 def test_without_a_compiler_nothing_is_begun(pairs, tmp_path, monkeypatch):
     monkeypatch.setenv("CXX", "no-such-compiler")
-    own = ("corpus=paired", "augment=paired", f"corpus.root={pairs}", f"run_dir={tmp_path / 'run'}")
-    status, _, told = avpipe("train", *LEARN, *own, "device.compile=true")
+    status, _, told = train(pairs, tmp_path / "run", "device.compile=true")
     assert status == 2
     assert "CXX" in one_line(told)
     assert not (tmp_path / "run" / "checkpoints").exists()
 
 
 def test_filters_are_not_joined(pairs, tmp_path):
-    own = ("corpus=paired", "augment=paired", f"corpus.root={pairs}", f"run_dir={tmp_path / 'run'}")
-    status, _, told = avpipe("train", *LEARN, *own, "seeds=2", "ensemble=true")
+    status, _, told = train(pairs, tmp_path / "run", "seeds=2", "ensemble=true")
     assert status == 2
     assert "ensemble=true" in one_line(told)
