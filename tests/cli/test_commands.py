@@ -46,6 +46,15 @@ def one_line(stderr):
     return lines[0]
 
 
+def predict(bundle, media, output, *arguments):
+    """What is said and told of media that can be answered."""
+    status, said, told = avpipe(
+        "predict", f"bundle={bundle}", f"input={media}", f"output={output}", "device=cpu", "workers=0", *arguments
+    )
+    assert status == 0, told
+    return said, told
+
+
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
     """Class folders of high and low tones, one of which is no sound at all."""

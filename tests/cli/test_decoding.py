@@ -8,19 +8,14 @@ import pytest
 
 from avpipe.config import quote_path
 from avpipe.media import write_audio
-from tests.cli.test_commands import avpipe, one_line
+from tests.cli.test_commands import avpipe, one_line, predict
 from tests.test_beam import write_model
-from tests.tiny import save_tiny_bundle, save_transcriber_bundle
+from tests.tiny import save_tiny_bundle
 
 
 @pytest.fixture(autouse=True)
 def _installed():
     pytest.importorskip("flashlight.lib.text")
-
-
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory):
-    return save_transcriber_bundle(tmp_path_factory.mktemp("bundle") / "speech")
 
 
 @pytest.fixture(scope="module")
@@ -41,15 +36,6 @@ def answer(folder, path="0.wav"):
     return found["tasks"]["speech"]
 
 
-def predict(bundle, media, output, *arguments):
-    """What is said and told."""
-    status, said, told = avpipe(
-        "predict", f"bundle={bundle}", f"input={media}", f"output={output}", "device=cpu", "workers=0", *arguments
-    )
-    assert status == 0, told
-    return said, told
-
-
 @pytest.fixture
 def words(tmp_path):
     path = tmp_path / "a list, of [words] = 'all'.txt"
@@ -58,18 +44,18 @@ def words(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def greedy(bundle, media, tmp_path_factory):
+def greedy(transcriber, media, tmp_path_factory):
     """What the network says of itself: words that mean nothing, the commonest first."""
     folder = tmp_path_factory.mktemp("greedy")
-    predict(bundle, media, folder)
+    predict(transcriber, media, folder)
     said = answer(folder)["text"].split()
     return sorted(set(said), key=lambda word: (-said.count(word), word))
 
 
-def test_a_search_says_nothing_but_words_of_the_list(bundle, media, greedy, tmp_path):
+def test_a_search_says_nothing_but_words_of_the_list(transcriber, media, greedy, tmp_path):
     words = tmp_path / "a list, of [words] = 'all'.txt"
     words.write_text(f"{' '.join(greedy[1:]).upper()},\nzoo", encoding="utf-8")
-    _, told = predict(bundle, media, tmp_path / "beam", "decoding=beam", f"decoding.lexicon={words}")
+    _, told = predict(transcriber, media, tmp_path / "beam", "decoding=beam", f"decoding.lexicon={words}")
     beam = answer(tmp_path / "beam")
     assert len(beam["words"]) > 10
     assert set(beam["text"].split()) <= set(greedy[1:])
@@ -83,38 +69,38 @@ def test_a_search_says_nothing_but_words_of_the_list(bundle, media, greedy, tmp_
     assert line.endswith("never learned o, z")
 
 
-def test_answers_hold_for_their_decoding_and_for_what_its_files_hold(bundle, media, words, tmp_path):
+def test_answers_hold_for_their_decoding_and_for_what_its_files_hold(transcriber, media, words, tmp_path):
     output, beam = tmp_path / "answers", ("decoding=beam", f"decoding.lexicon={words}")
-    said, _ = predict(bundle, media, output)
+    said, _ = predict(transcriber, media, output)
     assert "answered before" not in said
-    assert "2 answered before" in predict(bundle, media, output)[0]
+    assert "2 answered before" in predict(transcriber, media, output)[0]
     assert json.loads((output / "summary.json").read_text())["decoding"] == {"speech": {"name": "greedy"}}
-    assert "answered before" not in predict(bundle, media, output, *beam)[0]
+    assert "answered before" not in predict(transcriber, media, output, *beam)[0]
     told = json.loads((output / "summary.json").read_text())["decoding"]["speech"]
     assert (told["name"], told["beam_size"], told["lm_sha256"]) == ("beam", 50, None)
     moved = words.rename(tmp_path / "elsewhere.txt")
-    assert "2 answered before" in predict(bundle, media, output, "decoding=beam", f"decoding.lexicon={moved}")[0]
-    assert "answered before" not in predict(bundle, media, output, *beam[:1], f"decoding.lexicon={moved}",
+    assert "2 answered before" in predict(transcriber, media, output, "decoding=beam", f"decoding.lexicon={moved}")[0]
+    assert "answered before" not in predict(transcriber, media, output, *beam[:1], f"decoding.lexicon={moved}",
                                             "decoding.word_score=-1")[0]  # fmt: skip
     moved.write_text("ab", encoding="utf-8")
-    assert "answered before" not in predict(bundle, media, output, "decoding=beam", f"decoding.lexicon={moved}")[0]
+    assert "answered before" not in predict(transcriber, media, output, "decoding=beam", f"decoding.lexicon={moved}")[0]
 
 
-def test_a_model_of_words_changes_what_is_said(bundle, media, greedy, tmp_path):
+def test_a_model_of_words_changes_what_is_said(transcriber, media, greedy, tmp_path):
     (tmp_path / "words").write_text(" ".join(greedy), encoding="utf-8")
     given = ("decoding=beam", f"decoding.lexicon={tmp_path / 'words'}")
     model = write_model(tmp_path / "a model, of words.arpa", {greedy[0]: -9.0, **dict.fromkeys(greedy[1:], -1.0)}, {})
     counts = []
     for weight in (0.0, 20.0):
-        predict(bundle, media, tmp_path / "out", *given, f"decoding.lm={model}", f"decoding.lm_weight={weight}")
+        predict(transcriber, media, tmp_path / "out", *given, f"decoding.lm={model}", f"decoding.lm_weight={weight}")
         counts.append(answer(tmp_path / "out")["text"].split().count(greedy[0]))
     assert counts[1] < counts[0]
 
 
-def test_other_bundles_answer_beside_a_search_as_they_do_alone(bundle, media, words, tmp_path):
+def test_other_bundles_answer_beside_a_search_as_they_do_alone(transcriber, media, words, tmp_path):
     tones = save_tiny_bundle(tmp_path / "tones")
     status, _, told = avpipe(
-        "predict", f"bundle=[{bundle},{tones}]", f"input={media}", f"output={tmp_path / 'out'}", "decoding=beam",
+        "predict", f"bundle=[{transcriber},{tones}]", f"input={media}", f"output={tmp_path / 'out'}", "decoding=beam",
         f"decoding.lexicon={words}", "device=cpu", "workers=0",
     )  # fmt: skip
     assert status == 0, told
@@ -123,9 +109,9 @@ def test_other_bundles_answer_beside_a_search_as_they_do_alone(bundle, media, wo
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["decoding"].keys() == {"speech"}
 
 
-def test_evaluate_tells_its_decoding(bundle, media, words, tmp_path):
+def test_evaluate_tells_its_decoding(transcriber, media, words, tmp_path):
     (media / "list.csv").write_text("path,text,split\n0.wav,ab aba,test\n1.wav,bab,test\n", encoding="utf-8")
-    common = ("evaluate", f"bundle={bundle}", "corpus=manifest", f"corpus.path={media / 'list.csv'}", "workers=0")
+    common = ("evaluate", f"bundle={transcriber}", "corpus=manifest", f"corpus.path={media / 'list.csv'}", "workers=0")
     found = {}
     for name, more in (("greedy", ()), ("beam", ("decoding=beam", f"decoding.lexicon={words}"))):
         output = tmp_path / name / "metrics.json"
@@ -150,8 +136,10 @@ def test_evaluate_tells_its_decoding(bundle, media, words, tmp_path):
         (["decoding=beam", "decoding.words=a"], ["decoding.words", "lexicon", "lm_weight"]),
     ],
 )
-def test_what_cannot_be_asked_is_one_line(arguments, parts, bundle, media, tmp_path):
-    status, _, told = avpipe("predict", f"bundle={bundle}", f"input={media}", f"output={tmp_path / 'out'}", *arguments)
+def test_what_cannot_be_asked_is_one_line(arguments, parts, transcriber, media, tmp_path):
+    status, _, told = avpipe(
+        "predict", f"bundle={transcriber}", f"input={media}", f"output={tmp_path / 'out'}", *arguments
+    )
     assert status == 2
     for part in parts:
         assert part in one_line(told)
