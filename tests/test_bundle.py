@@ -176,7 +176,7 @@ def test_metrics_are_entered_without_another_digest(folder):
 
 def test_the_card_tells_labels_data_licence_and_command(folder):
     card = (folder / "card.md").read_text()
-    for part in ("high, low, middle", "folders", "made here", "avpipe train", "0" * 64, "1.0 s"):
+    for part in ("high, low, middle", "folders", "made here", "avpipe train", "0" * 64, "1.0 s", "Of folders: year 7."):
         assert part in card
 
 

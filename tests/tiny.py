@@ -66,7 +66,7 @@ def save_tiny_bundle(folder: Path, kind=AUDIO, labels=("high", "low", "middle"),
             module.running_mean.normal_(0.0, 0.1)
             module.running_var.uniform_(0.5, 1.5)
     split = {"by": "group", "seed": 0, "val_fraction": 0.2, "test_fraction": 0.2}
-    origin = Origin("tones", "pitch", "folders", "made here", seed, split, "0" * 64, "avpipe train", {})
+    origin = Origin("tones", "pitch", "folders", "made here", seed, split, "0" * 64, "avpipe train", {}, {"year": 7})
     save_bundle(folder, specs, network, instantiate(specs["objective"]), origin)
     return folder
 

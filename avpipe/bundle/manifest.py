@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,8 @@ class Origin:
     command: str
     metrics: Mapping[str, float]
     """On the corpus's own test part; empty until measured."""
+    corpus_settings: Mapping[str, Any] = field(default_factory=dict)
+    """What was chosen of the corpus, such as its sentences; no folders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,9 @@ def _card_lines(specs: Mapping[str, Spec], origin: Origin) -> Iterator[str]:
         yield f"Leaves the {origin.label} of a sound and takes the rest out: for `avpipe denoise bundle=DIR`."
     yield ""
     yield f"- Made by `{origin.command}` with avpipe {version('avpipe')}, seed {origin.seed}."
+    if origin.corpus_settings:
+        chosen = ", ".join(f"{name} {value}" for name, value in origin.corpus_settings.items())
+        yield f"- Of {origin.corpus}: {chosen}."
     yield f"- Split: {_told(origin.split)}; SHA-256 `{origin.split_sha256}`."
     yield f"- Licence of the recordings, which the weights carry: {origin.licence}."
     window_sec, hop_sec = (specs["preprocessor"][name] for name in ("window_sec", "hop_sec"))

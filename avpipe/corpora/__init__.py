@@ -1,5 +1,6 @@
 """A folder on disk becomes examples with labels, groups and a split."""
 
+from avpipe.corpora.acted_emotion import ActedEmotion
 from avpipe.corpora.common_voice import CommonVoice
 from avpipe.corpora.corpus import CORPORA_VARIABLE, SIDES, Corpus
 from avpipe.corpora.digit_strings import DigitStrings
@@ -26,6 +27,7 @@ from avpipe.corpora.yesno import YesNo
 __all__ = [
     "CORPORA_VARIABLE",
     "SIDES",
+    "ActedEmotion",
     "CommonVoice",
     "Corpus",
     "CorpusError",

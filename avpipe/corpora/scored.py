@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from avpipe.corpora.acted_emotion import ActedEmotion
 from avpipe.corpora.corpus import SIDES, Corpus
 from avpipe.corpora.errors import CorpusError
 from avpipe.corpora.example import Example
@@ -17,7 +18,7 @@ def whole(corpus: Corpus, side: str, examples: Sequence[Example] | None = None) 
     return Split(train, val, test, root=corpus.root, method="all", seed=0, other_roots=corpus.other_roots)
 
 
-def scored_split(corpus: Corpus, settings: Mapping[str, Any], part: str) -> Split:
+def scored_split(corpus: Corpus, settings: Mapping[str, Any], part: str, learned: str = "") -> Split:
     """The split of which ``part`` scores a bundle that was trained with ``settings``.
 
     Args:
@@ -27,12 +28,18 @@ def scored_split(corpus: Corpus, settings: Mapping[str, Any], part: str) -> Spli
             fold trained a network of the bundle, ``learned_corpus``, and ``learned_groups``, whose examples never score
             (of a corpus without groups ``learned_sha256``, of the whole corpus).
         part: ``train``, ``val``, ``test``, or ``all``, which takes every example for ``test``.
+        learned: name of the corpus that the bundle was trained on.
 
     Raises:
         CorpusError: if nothing is left to score.
     """
     if part == "all":
         return whole(corpus, "test")
+    if learned == ActedEmotion.name and corpus.name in ActedEmotion.parts:
+        reason = f"the bundle has learned from it as a part of {learned}"
+        raise CorpusError(
+            f"corpus={corpus.name}", reason, f"give corpus={learned}; split=all scores what it has learned"
+        )
     if "learned_groups" in settings:
         return _unlearned(corpus, settings)
     if "cv" in settings:

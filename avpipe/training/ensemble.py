@@ -57,4 +57,5 @@ def _origin(plan: Plan, members: Sequence[Bundle]) -> Origin:
         split_sha256=plan.learned.sha256 if by_folds else first.split_sha256,
         command=shlex.join(["avpipe", "train", *sys.argv[1:]]),
         metrics={},
+        corpus_settings=first.corpus_settings,
     )

@@ -34,7 +34,7 @@ from avpipe.training.lr_finder import find_lr
 from avpipe.training.optim import Recipe, warmed_up_average
 from avpipe.training.progress import History, on_terminal, progress
 from avpipe.training.recordings import Recording, measure
-from avpipe.training.run import claim
+from avpipe.training.run import claim, corpus_settings
 from avpipe.training.sampling import Buckets, Companions, Order
 from avpipe.training.transcripts import doubts
 from avpipe.training.values import logger_names
@@ -307,4 +307,5 @@ def _origin(config: Mapping[str, Any], job: Job) -> Origin:
         split_sha256=job.split.sha256,
         command=shlex.join(["avpipe", "train", *sys.argv[1:]]),
         metrics={},
+        corpus_settings=corpus_settings(config),
     )

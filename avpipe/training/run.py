@@ -17,6 +17,8 @@ _NOT_RESULT = ("run_dir", "device", "workers", "logger", "max_gb", "features_on_
 _RESULTS = ("lr.json", "checkpoints", "bundle", "*/lr.json", "*/checkpoints", "*/bundle")
 """Of these one at least stands in a folder where something was learned."""
 _PATHS = re.compile(r"root|path|weights")
+_TOLD_ELSEWHERE = ("_target_", "label", "root", "path", "speech", "noise")
+"""Of a corpus's arguments: its name, its label, and where on this machine it lies."""
 
 
 def config_digest(config: Mapping[str, Any]) -> str:
@@ -29,6 +31,12 @@ def _result_part(node: Any) -> Any:
         kept = {key: value for key, value in node.items() if key not in _NOT_RESULT and not _PATHS.fullmatch(key)}
         return {key: _result_part(value) for key, value in kept.items()}
     return [_result_part(value) for value in node] if isinstance(node, list) else node
+
+
+def corpus_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What was chosen of the corpus, as a bundle's card tells it."""
+    chosen = config["corpus"].items()
+    return {key: value for key, value in chosen if key not in _TOLD_ELSEWHERE and value not in (None, [])}
 
 
 def run_folder(config: Mapping[str, Any], corpus: str) -> Path:

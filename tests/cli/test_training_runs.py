@@ -20,6 +20,7 @@ from avpipe.inference.answers import read_answers
 from avpipe.media import write_audio
 from avpipe.training import locked
 from avpipe.training.data import TrainingWindows
+from avpipe.training.run import corpus_settings
 from tests.cli.test_commands import avpipe, one_line
 from tests.synthetic import noise, tone, write_text_named_wav
 from tests.tiny import AUDIO, specs_of
@@ -372,6 +373,17 @@ def test_an_ensemble_says_the_mean_of_what_its_members_say_at_their_temperatures
     said = torch.tensor([[answer.scores[label] for label in ("down", "up")] for answer in answers])
     # The bundle of several rounds its weights to 16 bits.
     torch.testing.assert_close(said.double(), torch.stack(expected).mean(0), atol=3e-3, rtol=0)
+
+
+def test_the_card_tells_what_was_chosen_of_the_corpus_and_no_folder():
+    corpus = {
+        "_target_": "avpipe.corpora.Nemo",
+        "root": "/home/me",
+        "label": "text",
+        "sentences": [1, 70],
+        "noise": None,
+    }
+    assert corpus_settings({"corpus": corpus}) == {"sentences": [1, 70]}
 
 
 def test_the_card_of_an_ensemble_tells_what_was_learned_and_its_scores(folds, seeds):

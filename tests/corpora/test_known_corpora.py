@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from avpipe.corpora import (
+    ActedEmotion,
     CommonVoice,
     Corpus,
     CorpusError,
@@ -21,6 +22,7 @@ from avpipe.corpora import (
     YesNo,
     make_folds,
     make_split,
+    scored_split,
 )
 from avpipe.errors import ArgumentError
 from tests.corpora import trees
@@ -104,6 +106,36 @@ def test_nemo_by_sentence_and_with_other_speakers(tmp_path: Path) -> None:
         Nemo(tmp_path, test_speaker="TP0")
     with pytest.raises(CorpusError, match=r"XY0.*corpus\.test_speaker="):
         make_split(Nemo(tmp_path, test_speaker="XY0"))
+
+
+def test_of_acted_emotion_one_part_is_scored_and_the_other_trains_in_every_fold(tmp_path: Path) -> None:
+    trees.ravdess(tmp_path / "ravdess", actors=(1, 2, 3, 15, 17))
+    trees.nemo(tmp_path / "nemo")
+    corpus = ActedEmotion(tmp_path)
+    assert {example.target for example in corpus.examples()} == {"neutral", "angry"}  # nEMO's fear is none of these
+    expected = {"EB0_anger_1": "train", "WR0_anger_1": "train", "03-01-05-01-02-01-17": "test"}
+    assert sides(corpus).items() >= expected.items()
+    for fold in make_folds(corpus, 5):
+        assert {example.group for example in fold.test} <= {"01", "02", "03", "15", "17"}
+        assert sum(example.group == "" for example in fold.train) == 12
+    nemo = ActedEmotion(tmp_path, scored="nemo")
+    assert {group for fold in make_folds(nemo, 4) for group in {each.group for each in fold.test}} == {
+        "EB0",
+        "KS0",
+        "TP0",
+        "WR0",
+    }
+    with pytest.raises(ArgumentError, match="choose from ravdess, nemo"):
+        ActedEmotion(tmp_path, scored="both")
+
+
+def test_what_has_learned_from_acted_emotion_is_not_scored_on_its_parts(tmp_path: Path) -> None:
+    trees.ravdess(tmp_path / "ravdess")
+    corpus = Ravdess(tmp_path / "ravdess")
+    assert scored_split(corpus, {"by": "auto"}, "test", learned="ravdess").test
+    with pytest.raises(CorpusError, match="has learned from it as a part of acted_emotion.*corpus=acted_emotion"):
+        scored_split(corpus, {"by": "auto"}, "test", learned="acted_emotion")
+    assert scored_split(corpus, {"by": "auto"}, "all", learned="acted_emotion").test
 
 
 def test_nemo_names_a_file_that_its_table_lacks(tmp_path: Path) -> None:
