@@ -5,21 +5,24 @@ and ``avpipe.Denoiser().stream(sample_rate, channels)`` cleans them block by blo
 loads no torch: what needs it loads it.
 """
 
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    __version__: str
+    from avpipe.inference import BeamSettings as BeamSettings
     from avpipe.inference import Predictor as Predictor
     from avpipe.inference import load as load
     from avpipe.inference.denoise import Denoiser as Denoiser
 
-__all__ = ["Denoiser", "Predictor", "__version__", "load"]
-
-__version__ = version("avpipe")
+__all__ = ["BeamSettings", "Denoiser", "Predictor", "__version__", "load"]
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("Predictor", "load"):
+    if name == "__version__":
+        from importlib.metadata import version  # takes longer to load than all that the command needs before it begins
+
+        return version("avpipe")
+    if name in ("BeamSettings", "Predictor", "load"):
         from avpipe import inference
 
         return getattr(inference, name)

@@ -12,7 +12,14 @@ _CLI = Path(__file__).parent / "cli"
 
 def main() -> int:
     """Run ``sys.argv``; returns the exit status where the sub-command does not end the process itself."""
-    arguments = sys.argv[1:]
+    try:
+        return _dispatched(sys.argv[1:])
+    except KeyboardInterrupt:  # also while the sub-command still loads torch
+        print("avpipe: stopped; the same command goes on", file=sys.stderr)
+        return 130
+
+
+def _dispatched(arguments: list[str]) -> int:
     commands = {path.stem: _summary(path) for path in sorted(_CLI.glob("[a-z]*.py")) if path.stem != "command"}
     if arguments in (["--version"], ["-V"]):
         print(f"avpipe {avpipe.__version__}")

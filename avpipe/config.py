@@ -1,7 +1,7 @@
 """Configurations: where they lie, how they are composed, and what is built from them."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, KeysView, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -139,21 +139,27 @@ def _no_such_key(error: ConfigCompositionException, name: str, overrides: Sequen
     if key.rpartition(".")[2] in node:
         return ArgumentError(key, f"cannot be set so: {cause}")
     choices = f"choose from: {', '.join(str(choice) for choice in node if choice != '_target_')}"
-    if owners := _options_with(key, name, groups):
+    options = _options(key, name, groups)
+    if owners := [option for option, keys in options.items() if key.rpartition(".")[2] in keys]:
         choices = f"{' and '.join(owners)} {'has' if len(owners) == 1 else 'have'} it; else {choices}"
+    else:
+        more = {
+            option: [own for own in keys if own not in node] for option, keys in options.items() if keys > set(node)
+        }
+        choices += "".join(f"; with {option} also: {', '.join(own)}" for option, own in more.items())
     return ArgumentError(key, "no such key", choices)
 
 
-def _options_with(key: str, name: str, groups: Sequence[str]) -> list[str]:
-    """The options of the key's group that know it, such as ``decoding=beam`` of ``decoding.lexicon``."""
-    group, (above, _, last) = key.partition(".")[0], key.rpartition(".")
+def _options(key: str, name: str, groups: Sequence[str]) -> dict[str, KeysView[Any]]:
+    """The options of the key's group, such as ``decoding=beam`` of ``decoding.lexicon``, and what each knows there."""
+    group, above = key.partition(".")[0], key.rpartition(".")[0]
     others = [text for text in groups if text.partition("=")[0] != group]
-    found = []
+    found = {}
     for option in GlobalHydra.instance().config_loader().get_group_options(group):
         with suppress(HydraException):
             node = OmegaConf.select(hydra_compose(name, [*others, f"{group}={option}"]), above)
-            if isinstance(node, DictConfig) and last in node:
-                found.append(f"{group}={option}")
+            if isinstance(node, DictConfig):
+                found[f"{group}={option}"] = node.keys()
     return found
 
 

@@ -136,7 +136,7 @@ def test_a_lexicon_leaves_nothing_but_its_words(tmp_path):
 def test_a_word_has_the_spellings_that_the_list_gives(tmp_path):
     words = lexicon(tmp_path, "Second\tb a\nfirst\tab\nfirst\taa\nb\t\n")
     objective = searched(LETTERS, lexicon=words)
-    for path, text in (([2, 3], "first"), ([2, 0, 2], "first"), ([3, 2, 1, 3], "second b")):
+    for path, text in (([2, 3], "first"), ([2, 0, 2], "first"), ([3, 2, 1, 3], "Second b")):
         assert text_of(objective, sure(path)) == text
 
 
@@ -204,6 +204,17 @@ def test_a_word_is_as_sure_as_its_least_sure_letter(tmp_path):
     assert unlikely.finished(answer).score == pytest.approx(0.1, abs=1e-3)
 
 
+def test_a_word_is_written_as_the_list_writes_it_and_scored_as_it_is_said(tmp_path):
+    words = lexicon(tmp_path, "DRY!\tab\nb B\nÉté\tba\nété\tbb")
+    model = write_model(tmp_path / "model.arpa", {"dry": -1.0, "b": -1.0, "été": -1.0}, {"dry b": -0.1})
+    search = BeamSearch(LETTERS, BeamSettings(lexicon=words, lm=model, lm_weight=0.01))
+    assert search.warnings == []
+    objective = LETTERS.searched(search)
+    for path, text in (([2, 3, 1, 3], "DRY b"), ([3, 2], "Été"), ([3, 0, 3], "Été")):
+        assert text_of(objective, sure(path)) == text
+    assert objective.scorer([Decoded(text="DRY b")], ["Dry, b"])([0]) == {"wer": 0.0, "cer": 0.0}
+
+
 @pytest.mark.parametrize("said", ["both", "neither"])
 def test_silence_says_nothing(said, tmp_path):
     for objective in (LETTERS, searched(LETTERS), searched(LETTERS, lexicon=lexicon(tmp_path, "a b")), searched(WORDS)):
@@ -267,11 +278,14 @@ def test_windows_that_hear_alike_tell_what_the_whole_tells(tmp_path):
     [
         ({"beam_size": 0}, ["decoding.beam_size=0"]),
         ({"lm_weight": math.nan}, ["decoding.lm_weight=nan"]),
-        ({"lexicon": "missing.txt"}, ["decoding.lexicon=", "missing.txt", "No such file"]),
+        ({"lexicon": "missing.txt"}, ["decoding.lexicon=", "missing.txt", "No such file", "; name a text of words"]),
         ({"lexicon": "empty.txt"}, ["decoding.lexicon=", "holds no word"]),
         ({"lexicon": "folder"}, ["decoding.lexicon=", "directory"]),
         ({"lexicon": "bytes.txt"}, ["decoding.lexicon=", "UTF-8"]),
-        ({"lexicon": "foreign.txt"}, ["decoding.lexicon=", "no word that this bundle can say"]),
+        (
+            {"lexicon": "foreign.txt"},
+            ["decoding.lexicon=", "no word that this bundle can say: of 'zoo' it never learned o, z; it knows a, b"],
+        ),
         ({"lm": "model.arpa"}, ["decoding.lm=", "decoding.lexicon"]),
         ({"lexicon": "words.txt", "lm": "missing.arpa"}, ["decoding.lm=", "missing.arpa", "No such file"]),
         ({"lexicon": "words.txt", "lm": "empty.txt"}, ["decoding.lm=", "is no n-gram model", "ARPA"]),

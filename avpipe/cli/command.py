@@ -31,8 +31,6 @@ def run(name: str, body: Body, positional: Sequence[str] = ()) -> int:
         return body(plain(compose(name, overrides, config_dirs)))
     except AvpipeError as error:
         return _refuse(str(error), error.exit_status)
-    except KeyboardInterrupt:
-        return _refuse("stopped; the same command goes on", 130)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return _refuse("output: its disk is full; make room and run the same command again", 1)

@@ -30,7 +30,7 @@ from avpipe.inference import tell_notices
 from avpipe.inference.evaluate import evaluate
 from avpipe.inference.pages import write_evaluation_page
 from avpipe.inference.scores import print_scores, write_scores
-from avpipe.inference.search import searching
+from avpipe.inference.search import beam_settings, searching
 
 
 def main(config: Mapping[str, Any]) -> int:
@@ -39,12 +39,12 @@ def main(config: Mapping[str, Any]) -> int:
         raise ArgumentError(f"split={part}", "no such part", f"choose from: {', '.join(SIDES)}, all")
     bundle = load_bundle(find_bundle(config["bundle"]), choose_device(config["device"]["name"]))
     tell_notices([bundle])
-    (bundle,) = searching([bundle], config["decoding"])
+    (bundle,) = searching([bundle], beam_settings(config["decoding"]))
     spec = config["corpus"]
     if spec.get("label", "") is None:
         spec = {**spec, "label": bundle.origin.label}
     corpus: Corpus = instantiate(spec)
-    split = scored_split(corpus, bundle.origin.split, part)
+    split = scored_split(corpus, bundle.origin.split, part, learned=bundle.origin.corpus)
     examples = getattr(split, "test" if part == "all" else part)
     if not examples:
         raise ArgumentError(f"split={part}", f"the corpus {corpus.name} has no such part", "choose another")

@@ -18,8 +18,8 @@ command again answers only what is missing or has changed.
                decoding.lexicon=FILE (a text: its words may be said, and no others; a line with a tab is a word and how
                it is spelled), decoding.lm=FILE (a model of words, ARPA or KenLM), decoding.lm_weight=2,
                decoding.word_score=0, decoding.beam_size=50
-  vad          what tells speech from pauses, for subtitles and rttm: energy (a rule of loudness; where it is left out),
-               or silero (pip install "avpipe[vad]"), a network that hears voices
+  vad          what tells speech from pauses, for times of words, subtitles and rttm: energy (a rule of loudness; where
+               it is left out), or silero (pip install "avpipe[vad]"), a network that hears voices
   batch_size   windows a batch
   workers      decoding processes, auto or a number
   device       auto, cpu, cuda, mps
@@ -45,7 +45,7 @@ from avpipe.inference import Predictor, enrol, tell_notices
 from avpipe.inference.formats import writers
 from avpipe.inference.inputs import find_jobs
 from avpipe.inference.journal import Journal
-from avpipe.inference.search import searching
+from avpipe.inference.search import beam_settings, searching
 from avpipe.inference.subtitles import SUBTITLES
 from avpipe.inference.summary import print_summary, summarise
 from avpipe.inference.vad import check_vad
@@ -67,7 +67,7 @@ def main(config: Mapping[str, Any]) -> int:
         if isinstance(bundle.objective, Enhancement):
             raise ArgumentError(f"bundle={bundle.name}", "filters sound and labels nothing", "use avpipe denoise")
     tell_notices(bundles)
-    bundles = searching(bundles, config["decoding"])
+    bundles = searching(bundles, beam_settings(config["decoding"]))
     output = Path(config["output"])
     if output.exists() and not output.is_dir():
         raise ArgumentError(f"output={output}", "is a file", "name a folder")
@@ -114,11 +114,19 @@ def _for_voices(
 
 
 def _about_speech(bundles: Sequence[Bundle], formats: Sequence[str], vad: str) -> dict[str, Any]:
-    """Whether stretches of speech are asked for, and by which rule they and turns are found: both determine answers."""
+    """Whether stretches of speech are asked for, and the rule by which they, turns and the times of words are found.
+
+    Raises:
+        ArgumentError: if subtitles are asked for, and no bundle transcribes.
+    """
     settings: dict[str, Any] = {}
-    if SUBTITLES.intersection(formats) and any(isinstance(bundle.objective, Transcription) for bundle in bundles):
+    transcribing = any(isinstance(bundle.objective, Transcription) for bundle in bundles)
+    if asked := [name for name in formats if name in SUBTITLES]:
+        if not transcribing:
+            reason = f"no bundle of {', '.join(bundle.name for bundle in bundles)} transcribes"
+            raise ArgumentError(f"format={asked[0]}", reason, "name one of task=speech_recognition, or leave it out")
         settings["speech"] = True
-    if "rttm" in formats or settings:
+    if "rttm" in formats or transcribing:
         settings["vad"] = vad
     return settings
 

@@ -7,10 +7,12 @@ Writes run_dir/bundle (for predict and evaluate), metrics.json (scores on the te
 browser), answers.csv, confusion.csv, split.csv, history.csv, logs/ and checkpoints/. The same command again goes on
 where it was stopped, and ends with the weights of a run that never was.
 
-  task          emotion, digits (where it is left out), speaker_id, sound_event, action, or a YAML of yours
+  task          emotion, digits (where it is left out), speaker, speaker_id, speech_recognition, sound_event, action,
+                denoise, or a YAML of yours
   corpus        folders (class folders), manifest (CSV or JSONL), or a corpus by name (avpipe list)
   corpus.root   its folder; where it is left out, $AVPIPE_CORPORA/<corpus>
-  experiment    digits, emotion: what made a shipped bundle, whole
+  experiment    digits, digit_strings, emotion, speaker, words_pl, denoise: what made a shipped bundle, whole;
+                denoise_voicebank
   cv            5, or leave_one_group_out: a network a fold, in run_dir/fold-1 ..., and cv.json over all of them
   seeds         3: as many networks, of seeds seed, seed + 1, ...
   ensemble      true: with cv or seeds, one bundle of all networks
@@ -19,7 +21,8 @@ where it was stopped, and ends with the weights of a run that never was.
   split.by      auto (official, else group), official, group, random
   data          data.batch_size, data.workers, data.sampling=natural|balanced|companions
   cache         decoded, features (where the augmentation is of features alone), none; cache.path, cache.max_gb
-  augment       mel, words, voice, noisy, features, mixup, cutmix, frames, frames_strong, none
+  augment       mel, words, voice, speech, noisy, features, mixup, cutmix, frames, frames_strong, none, and others
+                (avpipe list)
   optim         adamw, sgd; optim.lr, optim.weight_decay; find_lr=true tries rates before it begins
   schedule      one_cycle, cosine, constant; schedule.warm_up_fraction
   trainer       trainer.max_epochs, trainer.gradient_clip_val, trainer.accumulate_grad_batches

@@ -25,8 +25,10 @@ class Manifest(Corpus):
     Args:
         path: the file.
         root: what its paths are relative to; None: the folder that it stands in.
-        target: the column to learn, ``label`` or ``text``; None: ``label`` where there is one.
+        target: the column to learn, ``label`` or ``text``; None: ``text`` where that is the task's label, else
+            ``label`` where there is one.
         licence: of the recordings, for the cards of what learns from them.
+        label: what the task says; only ``text`` is of effect.
     """
 
     name = "manifest"
@@ -37,6 +39,7 @@ class Manifest(Corpus):
         root: str | Path | None = None,
         target: str | None = None,
         licence: str = "not stated",
+        label: str | None = None,
     ) -> None:
         if not path:
             raise CorpusError("corpus=manifest", "corpus.path is not given", "give corpus.path=FILE, CSV or JSONL")
@@ -46,8 +49,10 @@ class Manifest(Corpus):
         self.root = existing_folder(root or self.path.parent, "give corpus.root=DIR that the paths are relative to")
         self.licence = licence
         rows = _read_rows(self.path)
-        has_labels = any(row.cells.get("label") for row in rows)
-        self.target = target or ("text" if not has_labels and any(row.cells.get("text") for row in rows) else "label")
+        filled = {column for column in _TARGETS if any(row.cells.get(column) for row in rows)}
+        self.target = target or ("text" if label == "text" or filled == {"text"} else "label")
+        if self.target == "text" and "text" not in filled:
+            raise self._no_text("label" in filled, "text" in rows[0].cells)
         self.has_classes = self.target == "label"
         self._sides = self._parse(rows)
 
@@ -105,6 +110,12 @@ class Manifest(Corpus):
         if not (math.isfinite(seconds) and seconds >= 0):
             raise self._error(row, f"{column} {cell!r} is no time", "give seconds, such as 1.5")
         return seconds
+
+    def _no_text(self, has_labels: bool, has_column: bool) -> CorpusError:
+        """The error of a list that has no transcripts, where they are asked for."""
+        reason = "has nothing in its column text" if has_column else "has no column text"
+        remedy = "write what is said into it" if has_column else "give a column text"
+        return CorpusError(self.path, reason, remedy + (", or corpus.target=label" if has_labels else ""))
 
     def _error(self, row: Row, reason: str, remedy: str) -> CorpusError:
         return CorpusError(f"{self.path}, line {row.line}", reason, remedy)

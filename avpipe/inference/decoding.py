@@ -1,7 +1,7 @@
 """One decode of a file, as messages that can cross from a worker process to the network."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -10,7 +10,25 @@ from avpipe.features import Features, Preprocessor, single_threaded
 from avpipe.inference.prediction import Job
 from avpipe.inference.speech import Stretch, is_silent, levels_db
 from avpipe.inference.vad import TRACKS
-from avpipe.media import Coverage, MediaError, NoSuchStream, stream_clips
+from avpipe.media import Clip, Coverage, MediaError, NoSuchStream, stream_clips
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What one bundle asks of every file."""
+
+    preprocessor: Preprocessor
+    vad: str | None = None
+    """Which of :data:`avpipe.inference.vad.TRACKS` finds speech in its windows; None: nobody asks."""
+    quiet_sec: float = 0.0
+    """Of silence that is put in front of a file's sound, and behind it."""
+
+    def features(self, clip: Clip, is_first: bool, is_last: bool) -> Features:
+        """Those of a window, with the silence in front of the first and behind the last."""
+        if clip.waveform is not None and clip.sample_rate:
+            samples = round(self.quiet_sec * clip.sample_rate)
+            clip = replace(clip, waveform=np.pad(clip.waveform, ((0, 0), (is_first * samples, is_last * samples))))
+        return self.preprocessor(clip)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +42,8 @@ class Window:
     arrays: dict[str, np.ndarray]
     silent: bool
     """Whether there is nothing to be heard in it."""
+    quiet_sec: float = 0.0
+    """Of silence that its features have in front of it."""
 
     @property
     def features(self) -> Features:
@@ -55,28 +75,23 @@ class Failed:
 Message = Window | Finished | Failed
 
 
-def decode(job: Job, preprocessors: Sequence[Preprocessor], vads: Sequence[str | None] = ()) -> Iterator[Message]:
-    """Decode a file once for all preprocessors: a message for each window, then one that it is finished or failed.
-
-    Args:
-        job: the file.
-        preprocessors: one a bundle.
-        vads: for each, which of :data:`avpipe.inference.vad.TRACKS` finds speech in its windows; None or left
-            out: nobody asks.
-    """
-    tracks = {place: TRACKS[vad]() for place, vad in enumerate(vads) if vad is not None}
-    plans = [preprocessor.plan for preprocessor in preprocessors]
+def decode(job: Job, requests: Sequence[Request]) -> Iterator[Message]:
+    """Decode a file once for all bundles: a message for each window, then one that it is finished or failed."""
+    tracks = {place: TRACKS[request.vad]() for place, request in enumerate(requests) if request.vad is not None}
+    plans = [request.preprocessor.plan for request in requests]
     try:
         with stream_clips(job.path, plans, job.start_sec, job.end_sec) as clips:
-            for plan, clip in clips:
+            for plan, clip, is_last in _with_last(clips):
+                is_first = clip.start_sec == job.start_sec
                 with single_threaded():
-                    features = preprocessors[plan](clip)
+                    features = requests[plan].features(clip, is_first, is_last)
                     if plan in tracks:
                         tracks[plan].add(clip)
                 if features:
                     end_sec = clip.start_sec + clip.coverage.asked_sec
                     arrays = {sense: value.numpy() for sense, value in features.items()}
-                    yield Window(plan, clip.start_sec, end_sec, arrays, is_silent(levels_db(clip)))
+                    quiet_sec = is_first * requests[plan].quiet_sec
+                    yield Window(plan, clip.start_sec, end_sec, arrays, is_silent(levels_db(clip)), quiet_sec)
             with single_threaded():
                 speech = {plan: track.stretches() for plan, track in tracks.items()}
             missing = {plan: error.reason for plan, error in clips.absent.items()}
@@ -85,3 +100,14 @@ def decode(job: Job, preprocessors: Sequence[Preprocessor], vads: Sequence[str |
         yield Failed(str(error), "abstained")
     except MediaError as error:
         yield Failed(str(error), "error")
+
+
+def _with_last(clips: Iterable[tuple[int, Clip]]) -> Iterator[tuple[int, Clip, bool]]:
+    """Each window with its plan, and whether it is the last of that plan."""
+    held: dict[int, Clip] = {}
+    for plan, clip in clips:
+        if plan in held:
+            yield plan, held[plan], False
+        held[plan] = clip
+    for plan, clip in held.items():
+        yield plan, clip, True

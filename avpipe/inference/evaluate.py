@@ -7,12 +7,15 @@ from typing import Any
 
 from avpipe.bundle import Bundle
 from avpipe.corpora import Corpus, Example
-from avpipe.errors import ArgumentError, RunStopped
+from avpipe.errors import ArgumentError, RunStopped, printable
 from avpipe.inference.prediction import Job, Prediction, TaskAnswer
 from avpipe.inference.predictor import Predictor
-from avpipe.objectives import Decoded, Enhancement, Objective, bootstrap_interval
+from avpipe.objectives import Decoded, Enhancement, Objective, Transcription, bootstrap_interval, plain_text
 from avpipe.progress import counted
 from avpipe.report import ScoredAnswer
+
+_SHOWN = 40
+"""Characters of a transcript."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,7 @@ def _filtered(bundle: Bundle, corpus: Corpus, examples: Sequence[Example], batch
 
 def _labelled(bundle: Bundle, corpus: Corpus, examples: Sequence[Example], batch_size: int, workers: int) -> Found:
     _check_labels(bundle, examples)
+    _tell_foreign(bundle, examples)
     jobs = [Job(str(index), example.path, example.start_sec, example.end_sec) for index, example in enumerate(examples)]
     collector = _Collector()
     Predictor([bundle], batch_size, workers).run(counted(jobs, len(jobs), "files"), collector)
@@ -109,6 +113,18 @@ def _scored(corpus: Corpus, example: Example, answer: TaskAnswer) -> ScoredAnswe
         scores=answer.scores,
         embedding=answer.embedding,
     )
+
+
+def _tell_foreign(bundle: Bundle, examples: Sequence[Example]) -> None:
+    """Warn of transcripts that hold what the bundle cannot write."""
+    if not isinstance(bundle.objective, Transcription):
+        return
+    foreign = [(example, units) for example in examples if (units := bundle.objective.foreign(example.target))]
+    if foreign:
+        example, units = foreign[0]
+        told = f"{len(foreign)} of {len(examples)} transcripts hold what {bundle.name} cannot write"
+        shown = f"such as {min(units)!r} in {plain_text(str(example.target))[:_SHOWN]!r}"
+        print(printable(f"warning: {told}, {shown}: it counts as errors"), file=sys.stderr)
 
 
 def _check_labels(bundle: Bundle, examples: Sequence[Example]) -> None:

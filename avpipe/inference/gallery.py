@@ -12,11 +12,14 @@ import numpy as np
 from avpipe.bundle import Bundle
 from avpipe.errors import ArgumentError, printable
 from avpipe.files import sha256_of
-from avpipe.inference.prediction import Job, Prediction
+from avpipe.inference.prediction import Job, Prediction, TaskAnswer
 from avpipe.inference.predictor import Predictor
 from avpipe.inference.voices import voices_among
 from avpipe.media import MEDIA_SUFFIXES, find_media
 from avpipe.objectives import UNKNOWN, Verification
+
+LEAST_SEC = 0.5
+"""Of speech, for a recording to tell a voice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,10 @@ def _recordings(folder: Path) -> dict[str, list[Job]]:
 def _heard(
     folder: Path, person: str, jobs: Sequence[Job], answers: Mapping[str, Prediction], voices: Sequence[Bundle]
 ) -> list[Job]:
-    """Those of a person's recordings in which somebody speaks; a silence would be known again in every silence."""
+    """Those of a person's recordings in which somebody speaks; a silence would be known again in every silence.
+
+    What is to be doubted of one that is used is warned of as well.
+    """
     if not jobs:
         _warn(folder, f"no recording of {person}: left out")
         return []
@@ -121,13 +127,20 @@ def _heard(
         answer = answers[job.name]
         if not all(bundle.name in answer.tasks for bundle in voices):
             _warn(folder, f"{job.name} is left out: {answer.reason}")
-        elif not all(answer.tasks[bundle.name].turns for bundle in voices):
-            _warn(folder, f"{job.name} is left out: nobody speaks in it")
+        elif (seconds := min(_spoken_sec(answer.tasks[bundle.name]) for bundle in voices)) < LEAST_SEC - 1e-6:
+            told = f"{seconds:.2g} s of speech, of {LEAST_SEC} s that it takes" if seconds else "nobody speaks in it"
+            _warn(folder, f"{job.name} is left out: {told}")
         else:
+            if answer.reason:
+                _warn(folder, f"{job.name} is used, and to be doubted: {answer.reason}")
             heard.append(job)
     if not heard:
         _warn(folder, f"no recording of {person} can be heard: left out")
     return heard
+
+
+def _spoken_sec(answer: TaskAnswer) -> float:
+    return sum(turn.end_sec - turn.start_sec for turn in answer.turns)
 
 
 def _direction(jobs: Sequence[Job], answers: Mapping[str, Prediction], bundle: str) -> np.ndarray:

@@ -1,7 +1,8 @@
 """Answers for files: one decode, all bundles, batches of one fixed shape."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from math import ceil
 from pathlib import Path
 from typing import Protocol
 
@@ -10,14 +11,23 @@ import torch
 from avpipe.bundle import Bundle
 from avpipe.errors import ArgumentError
 from avpipe.features import collate
-from avpipe.inference.decoding import Failed, Finished, Window
+from avpipe.inference.decoding import Failed, Finished, Request, Window
 from avpipe.inference.prediction import Job, Prediction, Summary, TaskAnswer, WindowAnswer
 from avpipe.inference.speech import Stretch
 from avpipe.inference.turns import TurnFinder
 from avpipe.inference.vad import check_vad
 from avpipe.inference.voices import voices_among
+from avpipe.inference.word_times import within_speech
 from avpipe.inference.workers import decoded
 from avpipe.objectives import Decoded, Transcription, Verification
+
+SHORT_SHARE = 0.5
+"""Of a window: a recording of a voice that is shorter is told to be."""
+
+
+QUIET_SEC = 0.2
+"""Of silence, at the least, that a transcribed recording is heard to begin and end with: those that are learned from
+have pauses there, and without one the first word is often not heard at all."""
 
 
 class Sink(Protocol):
@@ -59,7 +69,7 @@ class Predictor:
         workers: decoding processes; 0 decodes between the network's batches.
         turns: also tell who speaks when, with those bundles that compare voices.
         speech: also tell where somebody speaks, with those bundles that transcribe.
-        vad: by which rule speech is found for both: ``energy`` or ``silero``.
+        vad: by which rule speech is found for both, and for the times of words: ``energy`` or ``silero``.
     """
 
     def __init__(
@@ -81,8 +91,12 @@ class Predictor:
         self.batch_size = batch_size
         self.workers = workers
         self.turns = turns
+        self.speech = speech
         check_vad(vad)
-        self._vads = [vad if _needs_speech(bundle, turns, speech) else None for bundle in bundles]
+        self._requests = [
+            Request(bundle.preprocessor, vad if _needs_speech(bundle, turns) else None, _quiet_sec(bundle))
+            for bundle in bundles
+        ]
         if turns:
             voices_among(bundles, "turns", thresholds=True)
 
@@ -104,8 +118,8 @@ class Predictor:
         return summary
 
     def _run(self, jobs: Iterable[Job], deliver: Callable[[Prediction], None], workers: int) -> None:
-        run = _Run(self.bundles, self.batch_size, self.turns, deliver)
-        for job, message in decoded(jobs, [bundle.preprocessor for bundle in self.bundles], self._vads, workers):
+        run = _Run(self.bundles, self.batch_size, self.turns, self.speech, deliver)
+        for job, message in decoded(jobs, self._requests, workers):
             if isinstance(message, Window):
                 run.add_window(job, message)
             elif isinstance(message, Finished):
@@ -119,11 +133,17 @@ class _Run:
     """The files that are open during one run, and the windows that wait for a full batch."""
 
     def __init__(
-        self, bundles: Sequence[Bundle], batch_size: int, turns: bool, deliver: Callable[[Prediction], None]
+        self,
+        bundles: Sequence[Bundle],
+        batch_size: int,
+        turns: bool,
+        speech: bool,
+        deliver: Callable[[Prediction], None],
     ) -> None:
         self.bundles = bundles
         self.batch_size = batch_size
         self.turns = turns
+        self.speech = speech
         self.deliver = deliver
         self.open: dict[Job, _OpenFile] = {}
         self.queues: list[list[tuple[Job, Window]]] = [[] for _ in bundles]
@@ -175,7 +195,7 @@ class _Run:
     def _answers(self, bundle: Bundle, windows: Sequence[Window]) -> list[Decoded]:
         # The shape is always the same, so that the same arithmetic is done for a window wherever it stands.
         features = [window.features for window in windows] + [{}] * (self.batch_size - len(windows))
-        batch, lengths = collate(features, bundle.preprocessor.window_steps)
+        batch, lengths = collate(features, _steps(bundle))
         with torch.inference_mode():
             output = bundle.network(
                 *({sense: value.to(bundle.device) for sense, value in part.items()} for part in (batch, lengths))
@@ -187,7 +207,9 @@ class _Run:
         seconds = window.end_sec - window.start_sec
         if answer.finder is not None:
             answer.finder.add(window.start_sec, window.end_sec, said.embedding)
-        said = said.placed(window.start_sec, bundle.step_sec, bundle.preprocessor.overlap_sec)
+        said = said.placed(
+            window.start_sec, bundle.step_sec, bundle.preprocessor.overlap_sec, window.quiet_sec, window.end_sec
+        )
         # Combined as they come, so that a film of hours keeps one set of scores and not one a window.
         if answer.combined is None:
             answer.combined = said
@@ -202,8 +224,9 @@ class _Run:
         if file.finished is None or file.waiting:
             return
         del self.open[job]
+        stretches = file.finished.speech
         tasks = {
-            bundle.name: _told(bundle.objective.finished(answer.combined), answer, file.finished.speech.get(plan, ()))
+            bundle.name: _told(bundle.objective.finished(answer.combined), answer, stretches.get(plan, ()), self.speech)
             for plan, (bundle, answer) in enumerate(zip(self.bundles, file.answers, strict=True))
             if answer.combined is not None
         }
@@ -212,27 +235,59 @@ class _Run:
             for plan, (bundle, answer) in enumerate(zip(self.bundles, file.answers, strict=True))
             if answer.combined is None
         ]
-        rate = file.finished.sound_rate
-        narrow = [
-            f"{bundle.name}: recorded at {rate} Hz, and learned from {wanted} Hz"
-            for bundle in self.bundles
-            if bundle.name in tasks and rate and (wanted := bundle.preprocessor.plan.format.sample_rate or 0) > rate
+        doubts = [
+            f"{bundle.name}: {doubt}"
+            for bundle, answer in zip(self.bundles, file.answers, strict=True)
+            if answer.combined is not None
+            for doubt in _doubts(bundle, answer.seconds, file.finished.sound_rate)
         ]
         lost = file.finished.coverage.losses()
         status = "abstained" if not tasks else "partial" if lost else "ok"
-        reason = "; ".join([*missing, *lost, *narrow])
+        reason = "; ".join([*missing, *lost, *doubts])
         self.deliver(Prediction(job.name, status, reason, file.finished.coverage, tasks))
 
 
-def _needs_speech(bundle: Bundle, turns: bool, speech: bool) -> bool:
-    return (turns and isinstance(bundle.objective, Verification)) or (
-        speech and isinstance(bundle.objective, Transcription)
-    )
+def _doubts(bundle: Bundle, seconds: float, rate: int | None) -> Iterator[str]:
+    """Why an answer is to be trusted less than others.
+
+    Args:
+        bundle: that answered.
+        seconds: that it heard, those of each window.
+        rate: Hz of the file's own sound.
+    """
+    wanted = bundle.preprocessor.plan.format.sample_rate or 0
+    if rate and wanted > rate:
+        yield f"recorded at {rate} Hz, and learned from {wanted} Hz"
+    if isinstance(bundle.objective, Verification) and seconds < SHORT_SHARE * bundle.preprocessor.window_sec:
+        yield f"{seconds:.2g} s of sound: too short to tell voices apart surely"
 
 
-def _told(said: Decoded, answer: _Answer, speech: tuple[Stretch, ...]) -> TaskAnswer:
+def _quiet_sec(bundle: Bundle) -> float:
+    """Of silence at the edges of a recording, in whole steps, so that the steps of all its windows lie on one grid."""
+    if not isinstance(bundle.objective, Transcription):
+        return 0.0
+    return ceil(QUIET_SEC / bundle.step_sec - 1e-6) * bundle.step_sec
+
+
+def _steps(bundle: Bundle) -> dict[str, int]:
+    """Length of each sense's time axis in any batch: that of a window, and of the silence at both its edges."""
+    edges_sec = 2.0 * _quiet_sec(bundle)
+    preprocessor = bundle.preprocessor
+    return {
+        sense: steps + round(edges_sec / preprocessor.frame_sec(sense))
+        for sense, steps in preprocessor.window_steps.items()
+    }
+
+
+def _needs_speech(bundle: Bundle, turns: bool) -> bool:
+    """Whether turns are made of it, or the times of words."""
+    return isinstance(bundle.objective, Transcription) or (turns and isinstance(bundle.objective, Verification))
+
+
+def _told(said: Decoded, answer: _Answer, speech: tuple[Stretch, ...], with_speech: bool) -> TaskAnswer:
     windows = tuple(answer.windows)
-    told = TaskAnswer(said.label, said.score, said.scores, said.text, windows, said.words, said.embedding)
+    words = within_speech(said.words, speech)
+    told = TaskAnswer(said.label, said.score, said.scores, said.text, windows, words, said.embedding)
     if answer.finder is not None:  # turns say it with names
         return replace(told, turns=answer.finder.turns(speech))
-    return replace(told, speech=speech)
+    return replace(told, speech=speech if with_speech else ())

@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from avpipe.bundle import Bundle
@@ -11,25 +10,36 @@ from avpipe.errors import ArgumentError
 from avpipe.objectives import BeamSearch, BeamSettings, Transcription
 
 
-def searching(bundles: Sequence[Bundle], decoding: Mapping[str, Any]) -> list[Bundle]:
+def beam_settings(decoding: Mapping[str, Any]) -> BeamSettings | None:
+    """The settings that ``conf/decoding/`` has; None: greedy, which has nothing to set.
+
+    Raises:
+        ArgumentError: for values that cannot be.
+    """
+    return (
+        BeamSettings(**{key: value for key, value in decoding.items() if key != "name"}) if len(decoding) > 1 else None
+    )
+
+
+def searching(bundles: Sequence[Bundle], settings: BeamSettings | None) -> list[Bundle]:
     """The bundles; with a beam search those that transcribe find their texts by it.
 
     Warns on standard error of words that cannot be said or weighed.
 
     Args:
         bundles: some of which may do other things.
-        decoding: as ``conf/decoding/`` has it.
+        settings: of the search; None: there is none.
 
     Raises:
-        ArgumentError: for files and values that cannot be, or if no bundle transcribes.
+        ArgumentError: for files that cannot be, or if no bundle transcribes.
     """
-    if "beam_size" not in decoding:  # greedy has nothing to set
+    if settings is None:
         return list(bundles)
+    if not isinstance(settings, BeamSettings):
+        raise ArgumentError(f"decoding={settings}", "is no search", 'give avpipe.BeamSettings(lexicon="words.txt")')
     if not any(isinstance(bundle.objective, Transcription) for bundle in bundles):
         names = ", ".join(bundle.name for bundle in bundles)
         raise ArgumentError("decoding=beam", f"finds transcripts, and {names} makes none", "leave it out")
-    lexicon, lm = (None if decoding[key] is None else Path(decoding[key]) for key in ("lexicon", "lm"))
-    settings = BeamSettings(decoding["beam_size"], lexicon, lm, decoding["lm_weight"], decoding["word_score"])
     found = []
     for bundle in bundles:
         if isinstance(bundle.objective, Transcription):

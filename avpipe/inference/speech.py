@@ -11,8 +11,16 @@ LEVEL_SEC = 0.05
 
 SILENT_DB = -75.0
 """Of full scale: what is below is nothing in any recording, but dither."""
+MUTED_SEC = 1.0
+"""A silence that lasts longer is no pause of a speaker, and tells nothing of how quiet pauses are."""
+NEAR_SEC = 60.0
+"""To either side: the recording's quiet level is that of so much around."""
+BLOCK_SEC = 10.0
+"""Has one quiet level."""
+RISE_DB = 8.0
+"""What is so far above the quiet level is speech, however loud others are ..."""
 QUIET_SHARE = 0.35
-"""Of the way from the recording's quiet level to its loud one, in dB, below which nobody speaks."""
+"""... and also what is beyond this part of the way from the quiet level to the loud one, where that is less."""
 RANGE_DB = 40.0
 """What lies this far below the loud level is no speech, however quiet the pauses are."""
 STEADY_DB = 6.0
@@ -75,22 +83,46 @@ def is_silent(levels: np.ndarray) -> bool:
 
 
 def speech(levels: np.ndarray) -> np.ndarray:
-    """Which levels are of speech: those well above the recording's own quiet ones.
+    """Which levels are of speech: those well above the quiet ones around them.
 
-    Quiet and loud are the 10th and the 95th percentile of what is not silent at all. It is a rule of energy: it takes
-    music and noise for speech where they are as loud, and a voice far from the microphone for a pause.
+    Quiet is the 10th percentile of two minutes, so that a noise that comes and stays is not heard as a voice for long,
+    and loud the 95th of the recording, but for what is silent at all. How loud others are raises the threshold little:
+    a soft voice beside a loud one is as far above the room. It is a rule of energy: it takes music and noise for speech
+    where they change as a voice does, and a voice that hardly rises above the room for a pause.
 
     Shape:
         levels: (N,), in decibels of full scale; returns (N,), bool.
     """
-    heard = levels[levels >= SILENT_DB]
-    if not len(heard):
+    heard = levels >= SILENT_DB
+    if not heard.any():
         return np.zeros(len(levels), bool)
-    quiet, loud = np.percentile(heard, (10, 95))
-    threshold = max(quiet + QUIET_SHARE * (loud - quiet), loud - RANGE_DB)
-    if loud - quiet < STEADY_DB:
-        threshold = loud - DROP_DB
-    return steadied(levels >= max(threshold, SILENT_DB), LEVEL_SEC)
+    loud = float(np.percentile(levels[heard], 95))
+    # A short silence, of a recording that was cut or gated, is a pause, as quiet as one can be and no quieter.
+    told = np.where(heard, levels, max(SILENT_DB, loud - RANGE_DB))
+    telling = heard.copy()
+    for start, end in runs(~heard):
+        telling[start:end] = (end - start) * LEVEL_SEC <= MUTED_SEC + 1e-6
+    if loud - np.percentile(told[telling], 10) < STEADY_DB:
+        threshold = np.full(len(levels), loud - DROP_DB)
+    else:
+        quiet = _quiet(told, telling)
+        rise = np.clip(QUIET_SHARE * (loud - quiet), QUIET_SHARE * STEADY_DB, RISE_DB)
+        threshold = np.maximum(quiet + rise, loud - RANGE_DB)
+    return steadied(heard & (levels >= threshold), LEVEL_SEC)
+
+
+def _quiet(levels: np.ndarray, telling: np.ndarray) -> np.ndarray:
+    """
+    Shape:
+        levels: (N,); telling: (N,), bool, which of them count; returns (N,), the quiet level around each.
+    """
+    quiet = np.full(len(levels), SILENT_DB)
+    block, near = round(BLOCK_SEC / LEVEL_SEC), round(NEAR_SEC / LEVEL_SEC)
+    for start in range(0, len(levels), block):
+        around = slice(max(0, start + block // 2 - near), start + block // 2 + near)
+        if telling[around].any():
+            quiet[start : start + block] = np.percentile(levels[around][telling[around]], 10)
+    return quiet
 
 
 def steadied(spoken: np.ndarray, step_sec: float) -> np.ndarray:

@@ -1,21 +1,20 @@
 """Transcripts as subtitles and as plain text: a file beside the name of each recording."""
 
+import math
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise, zip_longest
+from itertools import pairwise
 from pathlib import Path
 
 from avpipe.inference.per_recording import Record, write_each
+from avpipe.inference.word_times import EARLY_SEC
 
 SUBTITLES = frozenset(("srt", "vtt", "txt"))
 """Formats that are shaped by pauses."""
 
 PAUSE_SEC = 0.7
 """Between two stretches of speech, at which a subtitle ends; where these are not known, from word to word."""
-
-EARLY_SEC = 1.0
-"""By which a word ends early, at most: what is heard for longer behind it is something else, such as music."""
 
 LONGEST_SEC = 6.0
 LONGEST_LINE = 42
@@ -41,12 +40,13 @@ class Cue:
     lines: tuple[str, ...]
 
 
-def cues(words: Sequence[Record], speech: Sequence[Sequence[float]] = ()) -> Iterator[Cue]:
+def cues(words: Sequence[Record], speech: Sequence[Sequence[float]] = (), last_sec: float = math.inf) -> Iterator[Cue]:
     """Words as subtitles, which end where the speaker pauses, or else where they would be too long.
 
     Args:
         words: with ``text``, ``start_sec`` and ``end_sec``, in their order.
         speech: (start, end) in seconds of each stretch in which somebody speaks, in their order; none: not known.
+        last_sec: where the recording ends, beyond which no subtitle stays.
     """
     heard = _Speech(speech)
     parts: list[list[Record]] = []
@@ -54,11 +54,10 @@ def cues(words: Sequence[Record], speech: Sequence[Sequence[float]] = ()) -> Ite
         if not parts or heard.pauses_between(parts[-1][-1], word) or _is_full(parts[-1], word):
             parts.append([])
         parts[-1].append(word)
-    for part, after in zip_longest(parts, parts[1:]):
-        end_sec = heard.shown_until(part)
-        if after is not None:
-            end_sec = min(end_sec, after[0]["start_sec"])
-        yield Cue(part[0]["start_sec"], end_sec, tuple(_lines([word["text"] for word in part])))
+    starts = [part[0]["start_sec"] for part in parts]
+    for part, (start_sec, next_sec) in zip(parts, pairwise([*starts, last_sec]), strict=True):
+        end_sec = min(heard.shown_until(part), next_sec)
+        yield Cue(start_sec, end_sec, tuple(_lines([word["text"] for word in part])))
 
 
 class _Speech:
@@ -120,8 +119,8 @@ def _lines(words: Iterable[str]) -> Iterator[str]:
 def write_srt(folder: Path, records: Iterable[Record]) -> Path:
     """``<recording>.srt`` for each transcript: SubRip, numbered subtitles."""
 
-    def content(answer: Record) -> str:
-        numbered = enumerate(_cues(answer), 1)
+    def content(found: Iterator[Cue]) -> str:
+        numbered = enumerate(found, 1)
         return "".join(f"{number}\n{_span(cue, ',')}\n{_text(cue)}\n\n" for number, cue in numbered)
 
     return _write_each(folder, records, ".srt", content)
@@ -130,8 +129,8 @@ def write_srt(folder: Path, records: Iterable[Record]) -> Path:
 def write_vtt(folder: Path, records: Iterable[Record]) -> Path:
     """``<recording>.vtt`` for each transcript: WebVTT, which browsers show."""
 
-    def content(answer: Record) -> str:
-        return "WEBVTT\n\n" + "".join(f"{_span(cue, '.')}\n{_text(cue)}\n\n" for cue in _cues(answer))
+    def content(found: Iterator[Cue]) -> str:
+        return "WEBVTT\n\n" + "".join(f"{_span(cue, '.')}\n{_text(cue)}\n\n" for cue in found)
 
     return _write_each(folder, records, ".vtt", content)
 
@@ -139,20 +138,23 @@ def write_vtt(folder: Path, records: Iterable[Record]) -> Path:
 def write_txt(folder: Path, records: Iterable[Record]) -> Path:
     """``<recording>.txt`` for each transcript: a line a subtitle would be."""
 
-    def content(answer: Record) -> str:
-        return "".join(f"{' '.join(cue.lines)}\n" for cue in _cues(answer))
+    def content(found: Iterator[Cue]) -> str:
+        return "".join(f"{' '.join(cue.lines)}\n" for cue in found)
 
     return _write_each(folder, records, ".txt", content)
 
 
-def _write_each(folder: Path, records: Iterable[Record], suffix: str, content: Callable[[Record], str]) -> Path:
+def _write_each(folder: Path, records: Iterable[Record], suffix: str, content: Callable[[Iterator[Cue]], str]) -> Path:
+    def found(record: Record, answer: Record) -> Iterator[Cue]:
+        return cues(answer.get("words", ()), answer.get("speech", ()), record["coverage"]["asked_sec"])
+
     return write_each(
-        folder, records, suffix, lambda answer: answer["text"] is not None, lambda _, answer: content(answer)
+        folder,
+        records,
+        suffix,
+        lambda answer: answer["text"] is not None,
+        lambda record, answer: content(found(record, answer)),
     )
-
-
-def _cues(answer: Record) -> Iterator[Cue]:
-    return cues(answer.get("words", ()), answer.get("speech", ()))
 
 
 def _text(cue: Cue) -> str:

@@ -2,8 +2,9 @@
 
 import csv
 import re
+import sys
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -44,22 +45,49 @@ def write_npy(folder: Path, records: Iterable[Record]) -> Path:
 def write_rttm(folder: Path, records: Iterable[Record]) -> Path:
     """``<recording>.rttm`` for each answer about a voice: a line a turn, none where nobody speaks.
 
-    Blanks in names become ``_``, as blanks part the fields.
+    Blanks in names become ``_``, as blanks part the fields; of two names that would be one the other is ``a_b_2``, and
+    standard error tells so.
 
     Reference:
         NIST, "The 2009 (RT-09) Rich Transcription Meeting Recognition Evaluation Plan", 2009, appendix A.
     """
+    # All names are known before the first is written; of the records nothing else is kept.
+    kept = [
+        {
+            "path": record["path"],
+            "tasks": {
+                task: {"turns": answer.get("turns", ())}
+                for task, answer in record["tasks"].items()
+                if "embedding" in answer
+            },
+        }
+        for record in records
+    ]
+    turns = [turn for record in kept for answer in record["tasks"].values() for turn in answer["turns"]]
+    recordings, voices = _unblank(record["path"] for record in kept), _unblank(turn["label"] for turn in turns)
 
     def content(record: Record, answer: Record) -> str:
-        name = _unblank(record["path"])
         return "".join(
-            f"SPEAKER {name} 1 {turn['start_sec']:.3f} {turn['end_sec'] - turn['start_sec']:.3f} <NA> <NA> "
-            f"{_unblank(turn['label'])} <NA> <NA>\n"
-            for turn in answer.get("turns", ())
+            f"SPEAKER {recordings[record['path']]} 1 {turn['start_sec']:.3f} "
+            f"{turn['end_sec'] - turn['start_sec']:.3f} <NA> <NA> {voices[turn['label']]} <NA> <NA>\n"
+            for turn in answer["turns"]
         )
 
-    return write_each(folder, records, ".rttm", lambda answer: "embedding" in answer, content)
+    return write_each(folder, kept, ".rttm", lambda _: True, content)
 
 
-def _unblank(name: str) -> str:
-    return re.sub(r"\s", "_", name)
+def _unblank(names: Iterable[str]) -> Mapping[str, str]:
+    """Each name as one without blanks, no two of them the same; those that have none keep theirs."""
+    asked = sorted(set(names), key=lambda name: (bool(re.search(r"\s", name)), name))
+    given: dict[str, str] = {}
+    taken: set[str] = set()
+    for name in asked:
+        plain = given[name] = re.sub(r"\s", "_", name)
+        number = 1
+        while given[name] in taken:
+            number += 1
+            given[name] = f"{plain}_{number}"
+        taken.add(given[name])
+        if number > 1:
+            print(f"warning: format=rttm: {name!r} is written {given[name]}, as {plain} is another", file=sys.stderr)
+    return given

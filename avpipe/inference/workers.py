@@ -18,8 +18,7 @@ from typing import Any, TypeVar, cast
 import torch
 
 from avpipe.errors import printable
-from avpipe.features import Preprocessor
-from avpipe.inference.decoding import Failed, Finished, Message, decode
+from avpipe.inference.decoding import Failed, Finished, Message, Request, decode
 from avpipe.inference.prediction import Job
 
 Send = Callable[[Any], None]
@@ -36,32 +35,29 @@ class _Worker:
     job: Any = None
 
 
-def decoded(
-    jobs: Iterable[Job], preprocessors: Sequence[Preprocessor], vads: Sequence[str | None], workers: int
-) -> Iterator[tuple[Job, Message]]:
+def decoded(jobs: Iterable[Job], requests: Sequence[Request], workers: int) -> Iterator[tuple[Job, Message]]:
     """Every message of every job; those of one job in order, those of several jobs mixed.
 
     Args:
         jobs: taken one at a time, as workers become free.
-        preprocessors: one a bundle.
-        vads: one a bundle: by which rule speech is found for it, if at all.
+        requests: one a bundle.
         workers: processes; 0 decodes here, between the network's batches.
     """
     if workers == 0:
         for job in jobs:
-            for message in decode(job, preprocessors, vads):
+            for message in decode(job, requests):
                 yield job, message
         return
 
     def crashed(job: Job) -> Message:
         return Failed(f"{printable(str(job.path))}: the decoder crashed on it", "error")
 
-    work = partial(_send_decoded, tuple(preprocessors), tuple(vads))
+    work = partial(_send_decoded, tuple(requests))
     yield from worked(jobs, work, workers, (Finished, Failed), crashed)
 
 
-def _send_decoded(preprocessors: Sequence[Preprocessor], vads: Sequence[str | None], job: Job, send: Send) -> None:
-    for message in decode(job, preprocessors, vads):
+def _send_decoded(requests: Sequence[Request], job: Job, send: Send) -> None:
+    for message in decode(job, requests):
         send(message)
 
 

@@ -5,7 +5,7 @@ import os
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -20,7 +20,7 @@ from avpipe.errors import ArgumentError
 from avpipe.files import sha256_of
 from avpipe.objectives.alignment import BLANK, forced_path, runs
 from avpipe.objectives.objective import Word
-from avpipe.objectives.transcription import Transcription, joined, plain_text
+from avpipe.objectives.transcription import Transcription, joined, plain_text, written_text
 
 if TYPE_CHECKING:
     from torchaudio.models.decoder import CTCDecoder
@@ -29,6 +29,9 @@ _NEVER = -1e6
 """Logarithm of the likelihood of what may not be; the search takes no infinity."""
 
 _LARGEST_BEAM = 10_000
+
+_MOST_SHOWN = 10
+"""Letters that are named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +44,10 @@ class BeamSettings:
 
     beam_size: int = 50
     """Beginnings of texts that are followed at a time."""
-    lexicon: Path | None = None
-    """A text whose words may be said, and no others; a line with a tab is a word and how it is spelled. None: any."""
-    lm: Path | None = None
+    lexicon: str | Path | None = None
+    """A text whose words may be said, and no others; a line with a tab is a word, as it is to be written, and how it is
+    spelled. None: any."""
+    lm: str | Path | None = None
     """An n-gram model of words, ARPA or KenLM's binary form."""
     lm_weight: float = 2.0
     """Of its logarithms, to base 10, beside the network's natural ones."""
@@ -82,6 +86,8 @@ class BeamSearch:
         if find_spec("flashlight") is None:
             raise ArgumentError("decoding=beam", "its search is not installed", 'pip install "avpipe[lm]"')
         self.units = transcription.units
+        self._written: dict[str, str] = {}
+        """How the list writes its words, which models of words know in small letters."""
         self.warnings: list[str] = []
         """What a user should know of the files, a line each."""
         spellings = self._spellings(transcription, settings.lexicon)
@@ -99,8 +105,8 @@ class BeamSearch:
         self.told: Mapping[str, Any] = {
             "name": "beam",
             "beam_size": settings.beam_size,
-            "lexicon_sha256": None if settings.lexicon is None else sha256_of(settings.lexicon),
-            "lm_sha256": None if settings.lm is None else sha256_of(settings.lm),
+            "lexicon_sha256": None if settings.lexicon is None else sha256_of(Path(settings.lexicon)),
+            "lm_sha256": None if settings.lm is None else sha256_of(Path(settings.lm)),
             "lm_weight": settings.lm_weight,
             "word_score": settings.word_score,
         }
@@ -142,7 +148,7 @@ class BeamSearch:
         told, first = [], 0
         for word, spelling in zip(words, spelled, strict=True):
             whole = joined(units[first : first + len(spelling)])
-            told.append(Word(word, whole.start_sec, whole.end_sec, whole.score))
+            told.append(Word(self._written.get(word, word), whole.start_sec, whole.end_sec, whole.score))
             first += len(spelling) + len(gap)
         return told
 
@@ -150,32 +156,31 @@ class BeamSearch:
         found = runs(log_probs, forced_path(log_probs, places))
         return [run.named(self.units[run.place - 1]) for run in found]
 
-    def _spellings(self, transcription: Transcription, lexicon: Path | None) -> dict[str, list[list[int]]]:
+    def _spellings(self, transcription: Transcription, lexicon: str | Path | None) -> dict[str, list[list[int]]]:
         """The outputs of each word that may be said, in all its spellings."""
         if lexicon is None:
             entries = [(word, word) for word in transcription.own_words()]
         else:
             entries = list(dict.fromkeys(_entries(lexicon)))
         found: dict[str, list[list[int]]] = defaultdict(list)
-        foreign: set[str] = set()
-        num_left_out = 0
-        for word, spelling in entries:
+        left_out: list[tuple[str, str]] = []
+        for written, spelling in entries:
             places = transcription.spelled(spelling)
             if places:
+                word = plain_text(written)
                 found[word].append(places)
+                self._written.setdefault(word, written)
             else:
-                num_left_out += 1
-                foreign |= transcription.foreign(spelling)
+                left_out.append((written, spelling))
         if lexicon is not None and not found:
-            reason = "holds no word that this bundle can say" if entries else "holds no word"
-            raise ArgumentError(f"decoding.lexicon={lexicon}", reason, "give a text of words, as UTF-8")
-        if num_left_out:
-            shown = ", ".join(sorted(foreign)[:10]) + (", ..." if len(foreign) > 10 else "")
-            told = f"{num_left_out} of {len(entries)} words are left out: the bundle never learned {shown}"
+            raise _no_word(transcription, lexicon, left_out)
+        if left_out:
+            foreign = set().union(*(transcription.foreign(spelling) for _, spelling in left_out))
+            told = f"{len(left_out)} of {len(entries)} words are left out: the bundle never learned {_shown(foreign)}"
             self.warnings.append(f"decoding.lexicon={lexicon}: {told}")
         return dict(found)
 
-    def _check_known(self, words: Sequence[str], lm: Path) -> None:
+    def _check_known(self, words: Sequence[str], lm: str | Path) -> None:
         model, places = self._decoder.lm, self._decoder.word_dict
 
         def score(word: str) -> float:
@@ -191,22 +196,39 @@ class BeamSearch:
             self.warnings.append(f"decoding.lm={lm}: {num_unknown} of {len(words)} words are unknown to it")
 
 
-def _entries(lexicon: Path) -> Iterator[tuple[str, str]]:
-    """(word, what it is spelled as) of a text, folded as transcripts are."""
+def _no_word(transcription: Transcription, lexicon: str | Path, left_out: Sequence[tuple[str, str]]) -> ArgumentError:
+    """The error of a list of which nothing can be said."""
+    if not left_out:
+        return ArgumentError(f"decoding.lexicon={lexicon}", "holds no word", "give a text of words, or leave it out")
+    written, spelling = left_out[0]
+    foreign = _shown(transcription.foreign(spelling))
+    reason = f"holds no word that this bundle can say: of {written!r} it never learned {foreign}"
+    return ArgumentError(f"decoding.lexicon={lexicon}", reason, f"it knows {_shown(set(transcription.units) - {' '})}")
+
+
+def _shown(units: Iterable[str]) -> str:
+    """Some units, and whether there are more."""
+    named = sorted(units)
+    return ", ".join(named[:_MOST_SHOWN]) + (", ..." if len(named) > _MOST_SHOWN else "")
+
+
+def _entries(lexicon: str | Path) -> Iterator[tuple[str, str]]:
+    """(word as it is to be written, what it is spelled as) of a text, folded as transcripts are but for capitals."""
+    remedy = "name a text of words, as UTF-8, or leave it out"
     try:
-        text = lexicon.read_text(encoding="utf-8-sig")
+        text = Path(lexicon).read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise ArgumentError(f"decoding.lexicon={lexicon}", error.strerror or "cannot be read") from error
+        raise ArgumentError(f"decoding.lexicon={lexicon}", error.strerror or "cannot be read", remedy) from error
     except UnicodeDecodeError as error:
-        raise ArgumentError(f"decoding.lexicon={lexicon}", "is no text in UTF-8") from error
+        raise ArgumentError(f"decoding.lexicon={lexicon}", "is no text in UTF-8", remedy) from error
     for line in text.splitlines():
         word, tab, spelling = line.partition("\t")
         # "m i s t e r" and "mister" are the same.
-        folded, letters = ("".join(plain_text(part).split()) for part in (word, spelling))
+        written, letters = ("".join(part.split()) for part in (written_text(word), plain_text(spelling)))
         if not tab:
             yield from ((each, each) for each in plain_text(line).split())
-        elif folded:
-            yield folded, letters or folded
+        elif written:
+            yield written, letters or plain_text(written)
 
 
 def _decoder(
@@ -243,9 +265,9 @@ def _decoder(
             raise ArgumentError(f"decoding.lm={settings.lm}", "is no n-gram model", remedy) from error
 
 
-def _readable(lm: Path) -> str:
+def _readable(lm: str | Path) -> str:
     try:
-        with lm.open("rb"):
+        with Path(lm).open("rb"):
             return str(lm)
     except OSError as error:
         raise ArgumentError(f"decoding.lm={lm}", error.strerror or "cannot be read") from error

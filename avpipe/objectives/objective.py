@@ -1,5 +1,6 @@
 """What every objective offers to the learner and to the predictor."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -87,17 +88,29 @@ class Decoded:
     border_sec: float = 0.0
     """From where on the units of a window count that lies behind another: the middle of their overlap."""
 
-    def placed(self, start_sec: float, step_sec: float, overlap_sec: float) -> "Decoded":
+    def placed(
+        self,
+        start_sec: float,
+        step_sec: float,
+        overlap_sec: float,
+        quiet_sec: float = 0.0,
+        end_sec: float = math.inf,
+    ) -> "Decoded":
         """The answer of a window, its units at their seconds in the file.
 
         Args:
             start_sec: where the window begins.
             step_sec: from one step of the network's answer to the next.
             overlap_sec: of two windows.
+            quiet_sec: of silence that the network heard in front of the window.
+            end_sec: where the window ends.
         """
+
+        def seconds(steps: float) -> float:
+            return min(max(start_sec - quiet_sec + steps * step_sec, start_sec), end_sec)
+
         units = tuple(
-            Word(unit.text, start_sec + unit.start_sec * step_sec, start_sec + unit.end_sec * step_sec, unit.score)
-            for unit in self.units
+            Word(each.text, seconds(each.start_sec), seconds(each.end_sec), each.score) for each in self.units
         )
         return replace(self, units=units, border_sec=start_sec + overlap_sec / 2.0)
 

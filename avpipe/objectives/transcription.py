@@ -275,7 +275,8 @@ def told_texts(targets: Sequence[Any]) -> list[str]:
 
 
 def _texts(answers: Sequence[Decoded], targets: Sequence[Any]) -> tuple[list[str], list[str]]:
-    return [answer.text or "" for answer in answers], [plain_text(str(target)) for target in targets]
+    # A search writes words as its list does, with their capitals.
+    return [plain_text(answer.text or "") for answer in answers], [plain_text(str(target)) for target in targets]
 
 
 def plain_text(text: str) -> str:
@@ -283,6 +284,11 @@ def plain_text(text: str) -> str:
 
     Composed by Unicode's canonical form, so that a letter with its accent is one character.
     """
-    composed = unicodedata.normalize("NFC", text).lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
+    return written_text(unicodedata.normalize("NFC", text).lower())
+
+
+def written_text(text: str) -> str:
+    """The same, with its capitals."""
+    composed = unicodedata.normalize("NFC", text).replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
     kept = "".join(char if char == "'" or unicodedata.category(char)[0] in "LNM" else " " for char in composed)
     return " ".join(word for word in (piece.strip("'") for piece in kept.split()) if word)

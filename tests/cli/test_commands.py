@@ -4,6 +4,8 @@ import contextlib
 import csv
 import io
 import json
+import os
+import re
 import subprocess
 import sys
 import warnings
@@ -13,6 +15,7 @@ from unittest.mock import patch
 import pytest
 
 from avpipe.__main__ import main
+from avpipe.config import conf_dir
 from avpipe.media import write_audio
 from tests.synthetic import tone, write_text_named_wav
 from tests.tiny import save_tiny_bundle
@@ -246,6 +249,28 @@ def test_help_tells_every_command_and_its_keys():
         assert (status, "usage: avpipe" in told) == (0, True)
 
 
+def test_help_names_every_task_and_experiment():
+    _, told, _ = avpipe("train", "--help")
+    for group in ("task", "experiment"):
+        for path in (conf_dir() / group).glob("*.yaml"):
+            assert re.search(rf"\b{path.stem}\b", told), f"{group}={path.stem}"
+
+
+def test_a_run_that_is_stopped_while_it_loads_is_one_line(tmp_path):
+    (tmp_path / "torch.py").write_text("raise KeyboardInterrupt")
+    command = [
+        sys.executable,
+        "-c",
+        "import sys; from avpipe.__main__ import main; sys.exit(main())",
+        "predict",
+        "x",
+        "y",
+    ]
+    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True)
+    assert done.returncode == 130
+    assert one_line(done.stderr) == "avpipe: stopped; the same command goes on"
+
+
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
@@ -260,6 +285,14 @@ def test_help_tells_every_command_and_its_keys():
         (["predict", "bundle={bundle}", "{empty}", "{output}"], ["{empty}", "no media file"]),
         (["predict", "bundle={bundle}", "{media}"], ["output"]),
         (["predict", "bundle={bundle}", "{media}", "{output}", "format=[xml]"], ["format=xml", "jsonl, csv"]),
+        (
+            ["predict", "bundle={bundle}", "{media}", "{output}", "format=[csv,srt]"],
+            ["format=srt", "tones transcribes"],
+        ),
+        (
+            ["predict", "bundle={bundle}", "{media}", "{output}", "decoding.beem_size=3"],
+            ["name; with decoding=beam also", "beam_size, lexicon"],
+        ),
         (["predict", "bundle={bundle}", "{media}", "{output}", "workers=-1"], ["workers=-1"]),
         (["predict", "bundle={bundle}", "{media}", "{output}", "batch_size=0"], ["batch_size=0", "at least 1"]),
         (["predict", "bundle={bundle}", "{media}", "{media}/a/x.wav"], ["is a file"]),

@@ -51,6 +51,21 @@ def test_text_is_the_target_where_there_are_no_labels(tmp_path: Path) -> None:
         Manifest(both, target="words")
 
 
+def test_where_the_task_says_text_the_column_text_is_learned_or_missed(tmp_path: Path) -> None:
+    trees.write_recordings(tmp_path, ["a.wav"])
+    both = write(tmp_path / "both.csv", "path,label,text", "a.wav,x,one")
+    assert Manifest(both, label="text").examples()[0].target == "one"
+    assert Manifest(both, label="emotion").examples()[0].target == "x"
+    assert Manifest(both, label="text", target="label").examples()[0].target == "x"
+    labels = write(tmp_path / "labels.csv", "path,label", "a.wav,x")
+    with pytest.raises(CorpusError, match=r"has no column text; give a column text, or corpus\.target=label"):
+        Manifest(labels, label="text")
+    with pytest.raises(CorpusError, match="has no column text; give a column text"):
+        Manifest(labels, target="text")
+    with pytest.raises(CorpusError, match=r"has nothing in its column text; write what is said into it$"):
+        Manifest(write(tmp_path / "empty.csv", "path,text", "a.wav,"), label="text")
+
+
 @pytest.mark.parametrize(
     ("lines", "said"),
     [

@@ -34,7 +34,7 @@ def gallery(tmp_path):
     for name, sound in (
         ("ann/one.wav", voice("ann", 2.0, 1)),
         ("ann/more/two.flac", voice("ann", 1.3, 2)),
-        ("bob/b.wav", voice("bob", 0.4, 3)),
+        ("bob/b.wav", voice("bob", 0.6, 3)),
     ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         write_audio(folder / name, sound, 16000)
@@ -130,6 +130,9 @@ def test_what_cannot_be_used_is_a_line_each_and_the_others_go_on(bundle, gallery
     (gallery / "clicks").mkdir()
     clicks = np.concatenate([np.zeros((1, 16000), np.float32), tone(0.05), np.zeros((1, 16000), np.float32)], axis=1)
     write_audio(gallery / "clicks" / "x.wav", clicks, 16000)
+    (gallery / "brief").mkdir()
+    write_audio(gallery / "brief" / "x.wav", voice("zoe", 0.3), 16000)
+    write_audio(gallery / "brief" / "y.wav", voice("zoe", 20 / 16000), 16000)
     (gallery / "silent").mkdir()
     write_audio(gallery / "silent" / "x.wav", np.zeros((1, 32000), np.float32), 16000)
     assert enrol([bundle], gallery).people == ("ann", "bob")
@@ -149,9 +152,12 @@ def test_what_cannot_be_used_is_a_line_each_and_the_others_go_on(bundle, gallery
         "no recording of silent can be heard: left out",
         "clicks/x.wav is left out: nobody speaks in it",
         "no recording of clicks can be heard: left out",
+        "brief/x.wav is left out: 0.3 s of speech, of 0.5 s that it takes",
+        "brief/y.wav is left out: 0.05 s of speech, of 0.5 s that it takes",
+        "no recording of brief can be heard: left out",
     ):
         assert sum(line.startswith(begin) for line in told) == 1, told
-    assert len(told) == 12
+    assert len(told) == 15
 
 
 def test_one_voice_under_two_names_is_told_with_both(bundle, gallery, capsys):
@@ -174,6 +180,9 @@ def unusable(gallery, tmp_path):
     (tmp_path / "broken" / "ann").mkdir(parents=True)
     write_text_named_wav(tmp_path / "broken" / "ann" / "x.wav")
     yield tmp_path / "broken", "nobody in it can be heard"
+    (tmp_path / "brief" / "ann").mkdir(parents=True)
+    write_audio(tmp_path / "brief" / "ann" / "x.wav", voice("ann", 0.3), 16000)
+    yield tmp_path / "brief", "nobody in it can be heard"
     (tmp_path / "nothing" / "ann").mkdir(parents=True)
     yield tmp_path / "nothing", "nobody in it can be heard"
     (gallery / "unknown").mkdir()
@@ -257,3 +266,19 @@ def test_a_recorded_threshold_is_loaded_and_the_bundle_stays_proved(tmp_path):
     assert torch.equal(one.prototypes, other.prototypes)
     assert "Tells voices apart" in (folder / "card.md").read_text()
     assert json.loads((folder / "bundle.json").read_text())["specs"]["objective"]["threshold"] == 0.625
+
+
+def test_a_recording_of_a_lower_rate_is_used_and_told(bundle, gallery, capsys):
+    write_audio(gallery / "bob" / "narrow.wav", voice("bob", 1.0)[:, ::4], 4000)
+    assert enrol([bundle], gallery).people == ("ann", "bob")
+    (line,) = warnings_of(capsys)
+    assert "bob/narrow.wav is used, and to be doubted: speaker: recorded at 4000 Hz, and learned from" in line
+
+
+def test_what_is_much_shorter_than_a_window_is_answered_with_a_note(bundle, tmp_path):
+    window_sec = bundle.preprocessor.window_sec
+    short, long = (
+        Predictor([bundle])(written(tmp_path / "x.wav", voice("ann", share * window_sec))) for share in (0.4, 0.6)
+    )
+    assert (short.status, long.status, long.reason) == ("ok", "ok", "")
+    assert short.reason == f"speaker: {0.4 * window_sec:.2g} s of sound: too short to tell voices apart surely"

@@ -9,7 +9,7 @@ from avpipe.bundle import load_bundle
 from avpipe.corpora import Example
 from avpipe.errors import ArgumentError
 from avpipe.inference import Job, Predictor
-from avpipe.inference.decoding import Window, decode
+from avpipe.inference.decoding import Request, Window, decode
 from avpipe.media import stream_clips, write_audio
 from avpipe.training.data import ValidationWindows
 from avpipe.training.recordings import Reader, measure
@@ -144,7 +144,7 @@ def test_dataset_and_predictor_make_equal_features(bundle, jobs):
         message.arrays["audio"]
         for job in jobs
         if job.name[0].isdigit()
-        for message in decode(job, [bundle.preprocessor])
+        for message in decode(job, [Request(bundle.preprocessor)])
         if isinstance(message, Window)
     ]
     assert len(items) == len(streamed)
@@ -153,10 +153,10 @@ def test_dataset_and_predictor_make_equal_features(bundle, jobs):
 
 
 def test_a_crashed_decoder_costs_one_file(bundle, jobs, monkeypatch):
-    def crashing(job, preprocessors, vads):
+    def crashing(job, requests):
         if job.name == "05.wav":
             os._exit(11)
-        yield from decode(job, preprocessors, vads)
+        yield from decode(job, requests)
 
     expected = answers([bundle], jobs)
     monkeypatch.setattr("avpipe.inference.workers.decode", crashing)

@@ -11,7 +11,7 @@ import torch
 from avpipe.bundle import load_bundle
 from avpipe.errors import ArgumentError
 from avpipe.inference import Job, Predictor
-from avpipe.inference.speech import LevelTrack
+from avpipe.inference.speech import LEVEL_SEC, LevelTrack, runs, speech
 from avpipe.inference.vad import TRACKS, SileroTrack
 from avpipe.media import Clip, Coverage, Resampler, read_clip, write_audio
 from avpipe.media.samples import resampled
@@ -203,3 +203,51 @@ def test_a_track_holds_levels_and_no_sound():
     for clip in windows(noise(10.0), 16000, 2.0, 1.0):
         track.add(clip)
     assert sum(levels.nbytes for _, levels in track._windows) <= 10 * 2 * 20 * 4
+
+
+def test_a_soft_voice_beside_loud_ones_is_heard_in_a_recording_of_an_hour():
+    """Voices in turn at 0, -12, -20 and -30 dB above a room 15 dB below the softest, and breaks of that room alone."""
+    draw = np.random.default_rng(0)
+    room_db = -65.0
+    levels_db: list[float] = []
+    whose: list[int] = []
+    while len(levels_db) * LEVEL_SEC < 3600:
+        number = int(draw.integers(-1, 4))
+        sentences = [0.0] if number < 0 else draw.uniform(0.4, 3.0, draw.integers(1, 6))
+        for seconds in sentences:
+            spoken, silent = (
+                round(seconds / LEVEL_SEC),
+                round(draw.uniform(0.1, 20.0 if number < 0 else 0.6) / LEVEL_SEC),
+            )
+            power = 10 ** ((-20.0 + (0, -12, -20, -30)[number] + draw.normal(0.0, 4.0, spoken)) / 10)
+            levels_db += [*(10 * np.log10(power + 10 ** (room_db / 10))), *(room_db + draw.normal(0.0, 1.0, silent))]
+            whose += [number] * spoken + [-1 if number < 0 else 9] * silent
+    found, numbers = speech(np.array(levels_db, np.float32)), np.array(whose)
+    assert [found[numbers == number].mean() > 0.98 for number in range(4)] == [True] * 4
+    assert found[numbers == -1].mean() < 0.02
+
+
+def test_a_noise_that_comes_and_stays_is_not_speech_for_long():
+    draw = np.random.default_rng(0)
+    voices = np.where(np.arange(20 * 1200) % 60 < 40, -25.0, -60.0) + draw.normal(0.0, 1.0, 20 * 1200)
+    noisy = np.maximum(
+        voices, np.where(np.arange(len(voices)) < 10 * 1200, -60.0, -40.0) + draw.normal(0, 1, len(voices))
+    )
+    found = speech(noisy.astype(np.float32))
+    pauses = np.arange(len(voices)) % 60 >= 40
+    assert found[~pauses].all()
+    assert not found[: 10 * 1200][pauses[: 10 * 1200]].any()
+    assert not found[11 * 1200 :][pauses[11 * 1200 :]].any()
+
+
+def test_soft_words_between_loud_ones_with_nothing_in_the_pauses_are_heard():
+    """Digital silence tells how quiet the pauses are, where they are short."""
+    words_db = [
+        [-21, -18, -22, -30, -38],
+        [-33, -23, -30, -39, -41],
+        [-48, -28, -24, -41, -43],
+        [-45, -41, -21, -19, -36],
+    ]
+    levels = [level for word in words_db * 3 for level in [*[-80] * 7, *word]]
+    found = [(round(start), round(end)) for start, end in runs(speech(np.array(levels, np.float32)))]
+    assert found == [(12 * place + 7, 12 * place + 12) for place in range(12)]

@@ -22,7 +22,7 @@ def word(text, start_sec, end_sec=None):
 def record(path, words, text=None, task="speech"):
     text = " ".join(each["text"] for each in words) if text is None else text
     answer = {"label": None, "score": 1.0, "scores": {}, "text": text, "windows": [], "words": words}
-    return {"path": path, "status": "ok", "reason": "", "coverage": None, "tasks": {task: answer}}
+    return {"path": path, "status": "ok", "reason": "", "coverage": {"asked_sec": 4000.0}, "tasks": {task: answer}}
 
 
 WORDS = [word("hello", 0.5), word("world", 1.0), word("again", 3661.25)]
@@ -79,6 +79,13 @@ def test_a_pause_of_the_speaker_parts_and_a_word_that_ends_early_does_not():
     assert len(shown(far)) == 2
     assert len(shown(far, (0.1, 1.9))) == 1
     assert len(shown(far, (0.1, 1.9), (2.8, 3.5))) == 1  # that pause lies elsewhere
+
+
+def test_no_subtitle_stays_beyond_the_recording():
+    (cue,) = cues([word("one", 3.1, 3.2)], [(3.0, 3.4)], 3.5)
+    assert (cue.start_sec, cue.end_sec) == (3.1, 3.5)
+    (cue,) = cues([word("one", 3.1, 3.2)], last_sec=3.5)
+    assert (cue.start_sec, cue.end_sec) == (3.1, 3.5)
 
 
 def test_what_is_not_speech_holds_no_subtitle():

@@ -248,3 +248,46 @@ def test_two_clusters_of_one_person_are_one_turn():
     both = (np.eye(16)[0] + np.eye(16)[1]) / np.sqrt(2)
     finder.objective = finder.objective.with_people(["ann"], both[None])
     assert told_by(finder) == [("ann", 0.0, 9.5)]
+
+
+def finder_of_turns(*turns, dim=16):
+    """A finder that was given windows which sound as what they hold: voices by number, and silence, in their shares."""
+    finder = TurnFinder(Verification(["a", "b", "c"], dim=dim, threshold=0.6))
+    for place in range(int(turns[-1][2] / HOP_SEC)):
+        start_sec, end_sec = place * HOP_SEC, place * HOP_SEC + WINDOW_SEC
+        vector = np.zeros(dim)
+        for voice_number, first_sec, last_sec in turns:
+            vector[voice_number] += max(0.0, min(end_sec, last_sec) - max(start_sec, first_sec))
+        vector[dim - 1] = WINDOW_SEC - vector.sum()
+        finder.add(start_sec, end_sec, vector / np.linalg.norm(vector))
+    return finder
+
+
+def heard_in(turns):
+    """The same turns, as they should be told."""
+    numbers = list(dict.fromkeys(number for number, _, _ in turns))
+    return [
+        (f"speaker_{numbers.index(number) + 1}", pytest.approx(start_sec), pytest.approx(end_sec))
+        for number, start_sec, end_sec in turns
+    ]
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [
+        [(0, 0.8, 4.8), (1, 5.6, 11.6), (2, 12.4, 20.0), (0, 20.8, 25.8), (1, 26.6, 29.5), (2, 30.3, 35.3)],
+        [(0, 0.0, 5.0), (1, 5.5, 11.0), (0, 11.5, 17.0)],
+        [(0, 0.0, 5.0), (1, 5.8, 11.0), (0, 11.8, 12.6), (1, 13.4, 14.1), (0, 14.9, 17.0)],  # two of less than a window
+        [(0, 0.8, 1.9), (1, 2.7, 3.9), (0, 4.7, 5.8), (1, 6.6, 7.6)],  # no turn is as long as a window
+        [(0, 0.3, 0.6)],
+    ],
+)
+def test_the_edges_of_turns_are_nobodys_voice(turns):
+    assert told_by(finder_of_turns(*turns), [turn[1:] for turn in turns]) == heard_in(turns)
+
+
+def test_of_turns_without_a_pause_the_windows_across_two_are_no_third_voice():
+    turns = [(0, 0.0, 6.0), (1, 6.0, 13.0), (0, 13.0, 18.0)]
+    found = told_by(finder_of_turns(*turns), [(0.0, 18.0)])
+    assert [label for label, _, _ in found] == ["speaker_1", "speaker_2", "speaker_1"]
+    assert [start_sec for _, start_sec, _ in found] == pytest.approx([0.0, 6.0, 13.0], abs=HOP_SEC)

@@ -83,3 +83,20 @@ def test_a_line_a_turn_and_no_blanks_in_names(tmp_path):
         "SPEAKER a_b/x_y.wav 1 2.250 3658.750 <NA> <NA> speaker_1 <NA> <NA>\n"
     )
     assert (tmp_path / "silent.wav.rttm").read_text() == ""
+
+
+def test_names_that_would_be_one_without_blanks_are_kept_apart(tmp_path, capsys):
+    turns = [(0.0, 1.0, "a b"), (1.0, 2.0, "a_b"), (2.0, 3.0, "a\tb"), (3.0, 4.0, "a_b_2"), (4.0, 5.0, "c d")]
+    records = [record(path, speaker=answer([1.0], turns)) for path in ("mon day.flac", "mon_day.flac")]
+    for each in (records, records[::-1]):
+        write(tmp_path, "rttm", each)
+        names = {
+            path: [line.split()[1:8:6] for line in (tmp_path / f"{path}.rttm").read_text().splitlines()]
+            for path in ("mon day.flac", "mon_day.flac")
+        }
+        people = ["a_b_4", "a_b", "a_b_3", "a_b_2", "c_d"]
+        assert names["mon day.flac"] == [["mon_day.flac_2", name] for name in people]
+        assert names["mon_day.flac"] == [["mon_day.flac", name] for name in people]
+        told = capsys.readouterr().err.splitlines()
+        assert len(told) == 3
+        assert "warning: format=rttm: 'mon day.flac' is written mon_day.flac_2, as mon_day.flac is another" in told
