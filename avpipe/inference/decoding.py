@@ -24,6 +24,8 @@ class Window:
     arrays: dict[str, np.ndarray]
     silent: bool
     """Whether there is nothing to be heard in it."""
+    views: int = 1
+    """How many messages, one after the other, show this stretch, each another crop of its pictures."""
 
     @property
     def features(self) -> Features:
@@ -70,13 +72,13 @@ def decode(job: Job, preprocessors: Sequence[Preprocessor], vads: Sequence[str |
         with stream_clips(job.path, plans, job.start_sec, job.end_sec) as clips:
             for plan, clip in clips:
                 with single_threaded():
-                    features = preprocessors[plan](clip)
+                    views = [features for features in preprocessors[plan].views(clip) if features]
                     if plan in tracks:
                         tracks[plan].add(clip)
-                if features:
-                    end_sec = clip.start_sec + clip.coverage.asked_sec
+                end_sec, silent = clip.start_sec + clip.coverage.asked_sec, is_silent(levels_db(clip))
+                for features in views:
                     arrays = {sense: value.numpy() for sense, value in features.items()}
-                    yield Window(plan, clip.start_sec, end_sec, arrays, is_silent(levels_db(clip)))
+                    yield Window(plan, clip.start_sec, end_sec, arrays, silent, len(views))
             with single_threaded():
                 speech = {plan: track.stretches() for plan, track in tracks.items()}
             missing = {plan: error.reason for plan, error in clips.absent.items()}

@@ -14,10 +14,13 @@ from avpipe.corpora import (
     Example,
     Fights,
     Fsdd,
+    Hmdb51,
+    Kinetics,
     LibriSpeech,
     Nemo,
     Ravdess,
     SpeechCommands,
+    Ucf101,
     YesNo,
     make_folds,
     make_split,
@@ -258,7 +261,7 @@ def test_fights_names_a_listed_file_that_is_missing(tmp_path: Path) -> None:
 
 
 LABELLED: list[Callable[..., Corpus]] = [Ravdess, Nemo, Fsdd, DigitStrings, LibriSpeech, CommonVoice, YesNo]
-KNOWN: list[Callable[..., Corpus]] = [*LABELLED, Esc, SpeechCommands, Fights]
+KNOWN: list[Callable[..., Corpus]] = [*LABELLED, Esc, SpeechCommands, Fights, Ucf101, Hmdb51, Kinetics]
 
 
 @pytest.mark.parametrize("build", KNOWN)
