@@ -32,7 +32,20 @@ def rewrite(folder, change):
     (folder / "bundle.json").write_text(json.dumps(manifest))
 
 
-@pytest.mark.parametrize("kind", [AUDIO, VIDEO], ids=["audio", "video"])
+def looking_through(encoder, **arguments):
+    return {**VIDEO, "encoders": {"video": {"_target_": f"avpipe.networks.{encoder}", **arguments}}}
+
+
+KINDS = {
+    "audio": AUDIO,
+    "video": VIDEO,
+    "x3d": looking_through("X3dEncoder"),
+    "shift2d": looking_through("ShiftEncoder2d"),
+    "s3d": looking_through("TorchvisionEncoder3d", name="s3d", weights="none"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_a_loaded_bundle_answers_as_the_saved_one(tmp_path, kind):
     bundle = load_bundle(save_tiny_bundle(tmp_path / "one", kind))
     assert bundle.name == "one"

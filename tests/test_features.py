@@ -1,5 +1,7 @@
 """Features against librosa, and their shapes."""
 
+import math
+
 import librosa
 import numpy as np
 import pytest
@@ -67,6 +69,21 @@ def test_frame_stack_takes_the_middle_square_and_standardises():
     assert features.shape == (3, 3, 4, 4)
     torch.testing.assert_close(features[:, 0, 0, 0], torch.tensor([1.0, -2.0, 0.0]), atol=1e-6, rtol=0.0)
     assert (features == features[:, :1, :1, :1]).all()
+
+
+@pytest.mark.parametrize(("shape", "tops", "lefts"), [((6, 10), [1, 1, 1], [0, 3, 6]), ((10, 7), [0, 3, 6], [1, 1, 1])])
+def test_three_crops_lie_along_the_longer_side(shape, tops, lefts):
+    frames = torch.arange(math.prod(shape), dtype=torch.uint8).view(1, *shape, 1).expand(2, -1, -1, 3)
+    stack = FrameStack(6, 4, 0.1, mean=(0.0,) * 3, std=(1.0 / 255.0,) * 3, crops=3)
+    views = stack.views(frames)
+    corners = [int(view[0, 0, 0, 0].round()) for view in views]
+    assert corners == [top * shape[1] + left for top, left in zip(tops, lefts, strict=True)]
+    assert {view.shape for view in views} == {(3, 2, 4, 4)}
+    assert torch.equal(views[1], stack(frames))
+    (middle,) = FrameStack(6, 4, 0.1, mean=(0.0,) * 3, std=(1.0 / 255.0,) * 3).views(frames)
+    assert torch.equal(middle, views[1])
+    with pytest.raises(ValueError, match="crops=2 is none of: 1, 3"):
+        FrameStack(6, 4, 0.1, crops=2)
 
 
 def test_frame_stack_refuses_a_crop_larger_than_the_picture():

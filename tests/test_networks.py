@@ -5,6 +5,7 @@ from functools import partial
 
 import pytest
 import torch
+import torchvision
 from torch import nn
 
 from avpipe.networks import (
@@ -20,8 +21,12 @@ from avpipe.networks import (
     ResidualEncoder2d,
     ResidualEncoder3d,
     SegmentPooling,
+    ShiftEncoder2d,
     StatisticsPooling,
+    TorchvisionEncoder3d,
+    X3dEncoder,
 )
+from avpipe.networks.shift2d import shift_frames
 
 ENCODERS: dict[str, tuple[Callable[[], nn.Module], str, tuple[int, ...], int]] = {
     "residual2d": (ResidualEncoder2d, "audio", (1, 40, 50), 50),
@@ -29,6 +34,12 @@ ENCODERS: dict[str, tuple[Callable[[], nn.Module], str, tuple[int, ...], int]] =
     "ecapa": (partial(EcapaEncoder, n_mels=40, channels=32), "audio", (1, 40, 50), 50),
     "residual3d": (ResidualEncoder3d, "video", (3, 9, 48, 48), 9),
     "frames2d": (FrameEncoder2d, "video", (3, 9, 48, 48), 9),
+    "shift2d": (partial(ShiftEncoder2d, blocks=2), "video", (3, 9, 48, 48), 9),
+    "x3d": (X3dEncoder, "video", (3, 9, 48, 48), 9),
+    **{
+        name: (partial(TorchvisionEncoder3d, name), "video", (3, 9, 32, 32), 9)
+        for name in ("mc3_18", "s3d")  # one that keeps time and one that does not: all are built alike
+    },
 }
 
 
@@ -94,10 +105,60 @@ def test_what_stands_in_the_padding_does_not_matter(case):
     with torch.inference_mode():
         plain = network({sense: features}, {sense: lengths}).value
         other = network({sense: padded}, {sense: lengths}).value
-    if sense == "audio" or isinstance(network.encoders[sense], ResidualEncoder3d):
-        assert torch.equal(plain, other)
-    else:
+    if isinstance(network.encoders[sense], FrameEncoder2d):
         torch.testing.assert_close(plain, other)
+    else:
+        assert torch.equal(plain, other)
+
+
+@pytest.mark.parametrize("encoder", [X3dEncoder, partial(ShiftEncoder2d, blocks=2)], ids=["x3d", "shift2d"])
+def test_how_much_padding_there_is_does_not_matter_to_those_that_look(encoder):
+    torch.manual_seed(0)
+    network = Network({"video": encoder()}, StatisticsPooling, Identity, num_outputs=5)
+    frames, lengths = torch.randn(3, 3, 12, 32, 32), torch.tensor([8, 5, 1])
+    network({"video": frames}, {"video": lengths})  # normalisation that moves zeros
+    network.eval()
+    with torch.inference_mode():
+        long = network({"video": frames}, {"video": lengths}).value
+        short = network({"video": frames[:, :, :8]}, {"video": lengths}).value
+    torch.testing.assert_close(long, short, rtol=0.0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["r3d_18", "mc3_18", "r2plus1d_18", "s3d"])
+def test_a_full_window_goes_through_torchvisions_own_arithmetic(name):
+    torch.manual_seed(0)
+    theirs, ours = torchvision.models.get_model(name, weights=None).eval(), TorchvisionEncoder3d(name).eval()
+    ours.trunk.load_state_dict(ours.without_head(theirs.state_dict()))
+    seen = []
+    theirs.avgpool = nn.AdaptiveAvgPool3d(1)  # S3D's own takes large pictures only
+    theirs.avgpool.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    frames = torch.randn(1, 3, 16, 32, 32)
+    with torch.inference_mode():
+        theirs(frames)
+        sequence, lengths = ours(frames, torch.tensor([16]))
+    assert torch.equal(sequence, seen[0].mean((3, 4)))
+    assert lengths.tolist() == [sequence.shape[2]]
+
+
+def test_an_unknown_network_of_torchvision_is_refused():
+    with pytest.raises(ValueError, match="name=swin3d_t is none of: r3d_18"):
+        TorchvisionEncoder3d("swin3d_t")
+
+
+def test_channels_go_one_frame_on_and_one_frame_back():
+    frames = torch.arange(1.0, 5.0)[None, :, None].expand(1, 4, 8)  # the frame's number in every channel
+    shifted = shift_frames(frames, 2)[0]
+    assert shifted[:, 0].tolist() == shifted[:, 1].tolist() == [0.0, 1.0, 2.0, 3.0]
+    assert shifted[:, 2].tolist() == shifted[:, 3].tolist() == [2.0, 3.0, 4.0, 0.0]
+    assert shifted[:, 4].tolist() == shifted[:, 7].tolist() == [1.0, 2.0, 3.0, 4.0]
+    assert torch.equal(shift_frames(frames, 0), frames)
+
+
+def test_what_an_encoder_is_not_is_refused():
+    with pytest.raises(ValueError, match="blocks"):
+        X3dEncoder((4, 8, 8), blocks=(1,))
+    with pytest.raises(ValueError, match=r"fraction=0\.6"):
+        ShiftEncoder2d(fraction=0.6)
 
 
 @pytest.mark.parametrize("pooling_class", [MeanPooling, StatisticsPooling])

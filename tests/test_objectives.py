@@ -65,6 +65,14 @@ def test_metrics_are_what_their_names_say():
     assert table == [["label", "a", "b", "c"], ["a", 2, 1, 0], ["b", 0, 1, 0], ["c", 0, 0, 1]]
 
 
+def test_the_five_likeliest_count_where_there_are_more_labels():
+    logits = torch.arange(7.0).expand(4, 7)  # g is the likeliest, then f, e, d, c
+    target = Classification("abcdefg", [1] * 7)
+    measured = target.scorer(target.decode(Output(logits)), ["g", "c", "b", "a"])(range(4))
+    assert (measured["accuracy"], measured["top5"]) == (0.25, 0.5)
+    assert "top5" not in Classification("abcde", [1] * 5).metrics()
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -28,7 +28,7 @@ AUDIO: dict[str, Any] = {
     },
     "encoders": {"audio": {"_target_": "avpipe.networks.ResidualEncoder2d", "channels": [4, 4, 8], "bands": 2}},
 }
-VIDEO = {
+VIDEO: dict[str, Any] = {
     "preprocessor": {
         "_target_": "avpipe.features.Preprocessor",
         "window_sec": 0.5,

@@ -10,6 +10,8 @@ usage: avpipe evaluate bundle=BUNDLE corpus=CORPUS corpus.root=DIR [split=test] 
                decoding.lexicon=FILE (a text: its words may be said, and no others; a line with a tab is a word and how
                it is spelled), decoding.lm=FILE (a model of words, ARPA or KenLM), decoding.lm_weight=2,
                decoding.word_score=0, decoding.beam_size=50
+  explain      true: report.html also shows what spoke for the answers, on frames or on the spectrogram, of four of the
+               most confident wrong answers and of four right ones; a number: of so many (pip install "avpipe[explain]")
   batch_size   windows a batch
   workers      decoding processes, auto or a number
   device       auto, cpu, cuda, mps
@@ -28,6 +30,7 @@ from avpipe.device import choose_device, worker_count
 from avpipe.errors import ArgumentError
 from avpipe.inference import tell_notices
 from avpipe.inference.evaluate import evaluate
+from avpipe.inference.grad_cam import count_explained
 from avpipe.inference.pages import write_evaluation_page
 from avpipe.inference.scores import print_scores, write_scores
 from avpipe.inference.search import beam_settings, searching
@@ -40,10 +43,13 @@ def main(config: Mapping[str, Any]) -> int:
     bundle = load_bundle(find_bundle(config["bundle"]), choose_device(config["device"]["name"]))
     tell_notices([bundle])
     (bundle,) = searching([bundle], beam_settings(config["decoding"]))
+    num_explained = count_explained(config["explain"], bundle)
     spec = config["corpus"]
     if spec.get("label", "") is None:
         spec = {**spec, "label": bundle.origin.label}
     corpus: Corpus = instantiate(spec)
+    for note in corpus.notes:
+        print(f"warning: {note}", file=sys.stderr)
     split = scored_split(corpus, bundle.origin.split, part, learned=bundle.origin.corpus)
     examples = getattr(split, "test" if part == "all" else part)
     if not examples:
@@ -51,7 +57,7 @@ def main(config: Mapping[str, Any]) -> int:
     scores = evaluate(bundle, corpus, examples, config["batch_size"], worker_count(config["workers"]))
     output = Path(config["output"])
     write_scores(output, bundle.origin, split, part, corpus.name, scores)
-    write_evaluation_page(output, bundle, config)
+    write_evaluation_page(output, bundle, config, num_explained)
     print_scores(output)
     return 0
 

@@ -16,6 +16,9 @@ where it was stopped, and ends with the weights of a run that never was.
   cv            5, or leave_one_group_out: a network a fold, in run_dir/fold-1 ..., and cv.json over all of them
   seeds         3: as many networks, of seeds seed, seed + 1, ...
   ensemble      true: with cv or seeds, one bundle of all networks
+  encoder       of sound: residual2d, residual2d_fine, residual2d_deep, ecapa; of frames: residual3d, frames2d, shift2d,
+                x3d, and torchvision's r3d_18, mc3_18, r2plus1d_18, s3d, with encoder.weights=none, kinetics (its own
+                file, looked for where torch.hub keeps downloads) or a file, read once, when training begins
   objective     of transcripts: transcription (letters), transcription_words, transcription_pieces (pieces of words:
                 objective.num_pieces=200, pip install "avpipe[subwords]")
   split.by      auto (official, else group), official, group, random

@@ -11,6 +11,8 @@ from avpipe.corpora.fights import Fights
 from avpipe.corpora.folders import Folders
 from avpipe.corpora.folds import make_folds
 from avpipe.corpora.fsdd import Fsdd
+from avpipe.corpora.hmdb51 import Hmdb51
+from avpipe.corpora.kinetics import Kinetics
 from avpipe.corpora.librispeech import LibriSpeech
 from avpipe.corpora.manifest import Manifest
 from avpipe.corpora.mixtures import Mixtures
@@ -22,6 +24,7 @@ from avpipe.corpora.scored import scored_split, whole
 from avpipe.corpora.sources import Sources, mixture_sources
 from avpipe.corpora.speech_commands import SpeechCommands
 from avpipe.corpora.split import Split, make_split
+from avpipe.corpora.ucf101 import Ucf101
 from avpipe.corpora.yesno import YesNo
 
 __all__ = [
@@ -37,6 +40,8 @@ __all__ = [
     "Fights",
     "Folders",
     "Fsdd",
+    "Hmdb51",
+    "Kinetics",
     "LibriSpeech",
     "Manifest",
     "Mixtures",
@@ -47,6 +52,7 @@ __all__ = [
     "Sources",
     "SpeechCommands",
     "Split",
+    "Ucf101",
     "YesNo",
     "make_folds",
     "make_split",

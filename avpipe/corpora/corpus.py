@@ -39,6 +39,11 @@ class Corpus(ABC):
     has_classes: bool = True
     """Targets are names of classes. False: free text, or voices to tell apart, none of which has to be everywhere."""
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be known of it before scores on it are believed, a line each; every split's warnings tell it."""
+        return ()
+
     @abstractmethod
     def scan(self) -> Iterable[Example]:
         """Every example, in any order."""

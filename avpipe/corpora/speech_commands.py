@@ -7,6 +7,7 @@ from pathlib import Path
 from avpipe.corpora.corpus import Corpus, find_root
 from avpipe.corpora.errors import CorpusError
 from avpipe.corpora.example import Example
+from avpipe.corpora.lists import read_list
 from avpipe.media import find_media
 
 _NAME = re.compile(r"(?P<speaker>[0-9a-f]+)_nohash_\d+")
@@ -41,7 +42,8 @@ class SpeechCommands(Corpus):
                     yield Example(path, folder.name, group=name["speaker"])
 
     def official_split(self) -> dict[Example, str]:
-        listed = {line: side for side, name in _LISTS.items() for line in self._lines(name)}
+        remedy = "download the corpus anew, or split.by=group"
+        listed = {line: side for side, name in _LISTS.items() for line in read_list(self.root / name, remedy)}
         return {example: listed.get(self.relative_path(example), "train") for example in self.examples()}
 
     def _word_folders(self) -> list[Path]:
@@ -51,10 +53,3 @@ class SpeechCommands(Corpus):
             if not (self.root / word).is_dir():
                 raise CorpusError(self.root / word, "no such folder", "check corpus.words and corpus.root")
         return [self.root / word for word in sorted(set(self.words))]
-
-    def _lines(self, name: str) -> list[str]:
-        try:
-            return (self.root / name).read_text(encoding="utf-8").split()
-        except (OSError, UnicodeDecodeError) as error:
-            reason = "this official list of the corpus cannot be read"
-            raise CorpusError(self.root / name, reason, "download the corpus anew, or split.by=group") from error

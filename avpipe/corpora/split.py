@@ -16,6 +16,7 @@ from avpipe.corpora.example import Example
 from avpipe.corpora.stratify import join, share_out
 from avpipe.errors import ArgumentError
 from avpipe.files import written_whole
+from avpipe.media import FILM_SUFFIXES
 
 METHODS = ("auto", "official", "group", "random")
 COLUMNS = ("path", "label", "group", "split", "start_sec", "end_sec")
@@ -160,7 +161,7 @@ def lay_out(
         seed=seed,
         dropped=dropped,
         other_roots=corpus.other_roots,
-        warnings=tuple(warnings),
+        warnings=(*corpus.notes, *warnings),
     )
 
 
@@ -272,6 +273,12 @@ def _warnings(
         yield (
             f"{len(shared)} of {len(groups['test'])} test groups are trained on too: "
             "the scores do not tell how unseen ones fare (split.by=group does)"
+        )
+    films = (example.path.suffix.lower() in FILM_SUFFIXES for side in SIDES for example in sides[side])
+    if method != "official" and not any(groups.values()) and any(films):
+        yield (
+            "no groups are known: clips cut from one film may stand both in train and in test, and the scores be too "
+            "good (folders: corpus.group_from, manifest: a column group)"
         )
 
 

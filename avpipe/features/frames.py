@@ -8,6 +8,9 @@ from torch import Tensor, nn
 
 from avpipe.media import ClipFormat
 
+_PLACES = {1: (0.5,), 3: (0.0, 0.5, 1.0)}
+"""Where the crops lie along the longer side, by their number."""
+
 
 class FrameStack(nn.Module):
     """Frames at even times, cropped to the middle square and standardised.
@@ -16,8 +19,14 @@ class FrameStack(nn.Module):
         size_px: length of the picture's shorter side, scaled to in the decoder.
         crop_px: side of the square taken from the middle.
         stride_sec: time between two frames, so that films of 15, 25 and 60 frames a second mean the same.
-        mean: of the red, green and blue values in [0, 1].
+        mean: of the red, green and blue values in [0, 1]; as given, that of Kinetics.
         std: of the same.
+        crops: squares along the longer side whose answers prediction averages: 1, the middle; or 3, also both ends.
+            Training and its validation look at the middle alone.
+
+    Reference:
+        C. Feichtenhofer et al., "SlowFast Networks for Video Recognition", 2018, arXiv:1812.03982 (three crops in
+        testing; theirs are as large as the shorter side, here they are as large as in training).
     """
 
     def __init__(
@@ -27,13 +36,17 @@ class FrameStack(nn.Module):
         stride_sec: float,
         mean: Sequence[float] = (0.432, 0.395, 0.376),
         std: Sequence[float] = (0.228, 0.221, 0.217),
+        crops: int = 1,
     ) -> None:
         super().__init__()
         if crop_px > size_px:
             raise ValueError(f"crop_px={crop_px} is more than size_px={size_px}")
+        if crops not in _PLACES:
+            raise ValueError(f"crops={crops} is none of: {', '.join(map(str, _PLACES))}")
         self.size_px = size_px
         self.crop_px = crop_px
         self.stride_sec = stride_sec
+        self.crops = crops
         self.register_buffer("mean", torch.tensor(mean)[:, None, None, None], persistent=False)
         self.register_buffer("std", torch.tensor(std)[:, None, None, None], persistent=False)
 
@@ -58,6 +71,20 @@ class FrameStack(nn.Module):
         Shape:
             frames: (T, H, W, 3), uint8; returns (3, T, crop_px, crop_px), float32.
         """
-        top, left = ((side - self.crop_px) // 2 for side in frames.shape[1:3])
-        middle = frames[:, top : top + self.crop_px, left : left + self.crop_px]
-        return (middle.permute(3, 0, 1, 2).float() / 255.0 - self.mean) / self.std
+        return self._square(frames, 0.5)
+
+    def views(self, frames: Tensor) -> list[Tensor]:
+        """Each of the crops; of a picture that is as wide as high they lie side by side.
+
+        Shape:
+            frames: (T, H, W, 3), uint8; returns (3, T, crop_px, crop_px), float32, each.
+        """
+        return [self._square(frames, place) for place in _PLACES[self.crops]]
+
+    def _square(self, frames: Tensor, place: float) -> Tensor:
+        """The square at a place in [0, 1] along the longer side, in the middle of the shorter one."""
+        height, width = frames.shape[1:3]
+        down, across = (place, 0.5) if height > width else (0.5, place)
+        top, left = int(down * (height - self.crop_px)), int(across * (width - self.crop_px))
+        square = frames[:, top : top + self.crop_px, left : left + self.crop_px]
+        return (square.permute(3, 0, 1, 2).float() / 255.0 - self.mean) / self.std

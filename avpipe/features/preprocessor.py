@@ -89,6 +89,14 @@ class Preprocessor(nn.Module):
         """The features of the senses that the clip has; a sense that it lacks is absent."""
         return self.from_tensors(*self.tensors(clip))
 
+    def views(self, clip: Clip) -> list[Features]:
+        """What prediction averages over: the features of a clip, once for each crop of its pictures."""
+        waveform, frames = self.tensors(clip)
+        heard = self.from_tensors(waveform, None)
+        if self.video is None or frames is None:
+            return [heard]
+        return [{**heard, "video": view} for view in self.video.views(frames)]
+
     def tensors(self, clip: Clip) -> tuple[Tensor | None, Tensor | None]:
         """The clip's waveform and frames, of the senses that are made features of."""
         waveform = frames = None

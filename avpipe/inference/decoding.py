@@ -23,12 +23,12 @@ class Request:
     quiet_sec: float = 0.0
     """Of silence that is put in front of a file's sound, and behind it."""
 
-    def features(self, clip: Clip, is_first: bool, is_last: bool) -> Features:
-        """Those of a window, with the silence in front of the first and behind the last."""
+    def views(self, clip: Clip, is_first: bool, is_last: bool) -> list[Features]:
+        """The features of a window, once a crop, with the silence in front of the first and behind the last."""
         if clip.waveform is not None and clip.sample_rate:
             samples = round(self.quiet_sec * clip.sample_rate)
             clip = replace(clip, waveform=np.pad(clip.waveform, ((0, 0), (is_first * samples, is_last * samples))))
-        return self.preprocessor(clip)
+        return self.preprocessor.views(clip)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,8 @@ class Window:
     """Whether there is nothing to be heard in it."""
     quiet_sec: float = 0.0
     """Of silence that its features have in front of it."""
+    views: int = 1
+    """How many messages, one after the other, show this stretch, each another crop of its pictures."""
 
     @property
     def features(self) -> Features:
@@ -84,14 +86,14 @@ def decode(job: Job, requests: Sequence[Request]) -> Iterator[Message]:
             for plan, clip, is_last in _with_last(clips):
                 is_first = clip.start_sec == job.start_sec
                 with single_threaded():
-                    features = requests[plan].features(clip, is_first, is_last)
+                    views = [each for each in requests[plan].views(clip, is_first, is_last) if each]
                     if plan in tracks:
                         tracks[plan].add(clip)
-                if features:
-                    end_sec = clip.start_sec + clip.coverage.asked_sec
+                end_sec, silent = clip.start_sec + clip.coverage.asked_sec, is_silent(levels_db(clip))
+                for features in views:
                     arrays = {sense: value.numpy() for sense, value in features.items()}
                     quiet_sec = is_first * requests[plan].quiet_sec
-                    yield Window(plan, clip.start_sec, end_sec, arrays, is_silent(levels_db(clip)), quiet_sec)
+                    yield Window(plan, clip.start_sec, end_sec, arrays, silent, quiet_sec, len(views))
             with single_threaded():
                 speech = {plan: track.stretches() for plan, track in tracks.items()}
             missing = {plan: error.reason for plan, error in clips.absent.items()}

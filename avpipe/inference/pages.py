@@ -1,5 +1,6 @@
 """The pages of trainings, cross-validations and evaluations, from the files that these have written."""
 
+import copy
 import csv
 import json
 import shlex
@@ -10,6 +11,7 @@ from typing import Any
 
 from avpipe.bundle import Bundle, load_bundle
 from avpipe.inference.answers import read_answers
+from avpipe.inference.grad_cam import GradCam
 from avpipe.inference.pooled import ScoredRun
 from avpipe.objectives import Transcription
 from avpipe.report import (
@@ -17,6 +19,7 @@ from avpipe.report import (
     EvaluationReport,
     FoldRow,
     TrainingReport,
+    explained,
     write_cross_validation_report,
     write_evaluation_report,
     write_training_report,
@@ -38,10 +41,21 @@ def write_training_page(folder: Path) -> None:
     write_training_report(folder / "report.html", report)
 
 
-def write_evaluation_page(output: Path, bundle: Bundle, settings: Mapping[str, Any]) -> None:
-    """Write ``report.html`` beside the ``metrics.json`` of an evaluation."""
+def write_evaluation_page(output: Path, bundle: Bundle, settings: Mapping[str, Any], num_explained: int = 0) -> None:
+    """Write ``report.html`` beside the ``metrics.json`` of an evaluation.
+
+    Args:
+        output: ``metrics.json``.
+        bundle: that was scored.
+        settings: of the command.
+        num_explained: of the worst and of the best answers, to be shown with what spoke for them.
+    """
+    told = _scores(output, bundle)
+    if num_explained:
+        preprocessor = copy.deepcopy(bundle.preprocessor).cpu()
+        told["explained"] = explained(told["answers"], preprocessor, GradCam(bundle), num_explained)
     command = shlex.join(["avpipe", "evaluate", *sys.argv[1:]])
-    report = EvaluationReport(**_scores(output, bundle), command=command, settings=settings)
+    report = EvaluationReport(**told, command=command, settings=settings)
     write_evaluation_report(output.with_name("report.html"), report)
 
 

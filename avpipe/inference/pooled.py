@@ -96,7 +96,7 @@ def print_pooled(output: Path) -> None:
     """Print what ``cv.json`` holds."""
     content = json.loads(output.read_text(encoding="utf-8"))
     # Those that fit on a terminal; the others stand in the file.
-    names = [name for name in content["mean"] if name not in ("f1", "ece_uncalibrated")]
+    names = [name for name in content["mean"] if name not in ("f1", "top5", "ece_uncalibrated")]
     table = Table(f"{content['task']} on {content['corpus']}", "examples", *names)
     for fold in content["folds"]:
         values = (f"{fold['metrics'][name]:.4f}" for name in names)

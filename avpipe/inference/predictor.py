@@ -43,6 +43,8 @@ class _Answer:
     combined: Decoded | None = None
     seconds: float = 0.0
     windows: list[WindowAnswer] = field(default_factory=list)
+    views: list[Decoded] = field(default_factory=list)
+    """What was said of some of the crops of the window at hand, until all are answered."""
     finder: TurnFinder | None = None
     """Where turns are asked for, and the bundle compares voices."""
 
@@ -204,6 +206,12 @@ class _Run:
 
     @staticmethod
     def _enter(answer: _Answer, bundle: Bundle, window: Window, said: Decoded) -> None:
+        if window.views > 1:
+            answer.views.append(said)
+            if len(answer.views) < window.views:
+                return
+            said = bundle.objective.combine(answer.views, [1.0] * window.views)
+            answer.views.clear()
         seconds = window.end_sec - window.start_sec
         if answer.finder is not None:
             answer.finder.add(window.start_sec, window.end_sec, said.embedding)

@@ -8,10 +8,11 @@ from avpipe.media.probe import probe
 from avpipe.media.rewrite import FilterFactory, Rewritten, RewrittenSound, SoundFilter, SoundForm, rewrite_sound
 from avpipe.media.samples import Resampler
 from avpipe.media.stream import ClipStream, read_clip, stream_clips
-from avpipe.media.walk import MEDIA_SUFFIXES, find_media
+from avpipe.media.walk import FILM_SUFFIXES, MEDIA_SUFFIXES, find_media
 from avpipe.media.write import write_audio, write_video
 
 __all__ = [
+    "FILM_SUFFIXES",
     "MEDIA_SUFFIXES",
     "AudioStream",
     "Clip",

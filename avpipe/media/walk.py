@@ -6,13 +6,20 @@ from pathlib import Path
 
 from avpipe.media.errors import UnreadableMedia
 
-_SUFFIXES = """
-3g2 3gp aac ac3 aif aifc aiff amr ape asf au avi avif caf dts dv eac3 f4v flac flv gif h264 h265 hevc ivf m1v m2ts m2v
-m4a m4b m4v mka mkv mov mp2 mp3 mp4 mpeg mpg mts mxf nut oga ogg ogv opus ra rf64 rm rmvb snd spx tak tta ts vob voc w64
-wav wave webm weba wma wmv wv y4m
+_SOUND = """
+aac ac3 aif aifc aiff amr ape au caf dts dv eac3 flac m4a m4b mka mp2 mp3 oga ogg opus ra rf64 snd spx tak tta voc w64
+wav wave weba wma wv
 """
 
-MEDIA_SUFFIXES = frozenset(f".{suffix}" for suffix in _SUFFIXES.split())
+_FILMS = """
+3g2 3gp asf avi avif f4v flv gif h264 h265 hevc ivf m1v m2ts m2v m4v mkv mov mp4 mpeg mpg mts mxf nut ogv rm rmvb ts
+vob webm wmv y4m
+"""
+
+FILM_SUFFIXES = frozenset(f".{suffix}" for suffix in _FILMS.split())
+"""Suffixes, in lower case, of the files that are expected to hold pictures."""
+
+MEDIA_SUFFIXES = FILM_SUFFIXES | {f".{suffix}" for suffix in _SOUND.split()}
 """Suffixes, in lower case, of the files that are taken for media."""
 
 

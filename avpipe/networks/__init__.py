@@ -10,8 +10,11 @@ from avpipe.networks.pooling import AttentivePooling, MeanPooling, SegmentPoolin
 from avpipe.networks.residual2d import ResidualEncoder2d
 from avpipe.networks.residual3d import ResidualEncoder3d
 from avpipe.networks.sequence import SequenceNetwork
+from avpipe.networks.shift2d import ShiftEncoder2d
 from avpipe.networks.stft import Stft
 from avpipe.networks.time_conv import TimeConvEncoder
+from avpipe.networks.torchvision3d import TorchvisionEncoder3d
+from avpipe.networks.x3d import X3dEncoder
 
 __all__ = [
     "AttentivePooling",
@@ -28,7 +31,10 @@ __all__ = [
     "ResidualEncoder3d",
     "SegmentPooling",
     "SequenceNetwork",
+    "ShiftEncoder2d",
     "StatisticsPooling",
     "Stft",
     "TimeConvEncoder",
+    "TorchvisionEncoder3d",
+    "X3dEncoder",
 ]

@@ -25,9 +25,12 @@ class UnweightedAverageRecall(MulticlassConfusionMatrix):
 
 def class_metrics(num_labels: int) -> MetricCollection:
     """Those that :class:`avpipe.objectives.Classification` tells of."""
+    # Of five labels or fewer, the true one is always among five.
+    top5 = {"top5": MulticlassAccuracy(num_labels, top_k=5, average="micro")} if num_labels > 5 else {}
     return MetricCollection(
         {
             "accuracy": MulticlassAccuracy(num_labels, average="micro"),
+            **top5,
             "uar": UnweightedAverageRecall(num_labels),
             "f1": MulticlassF1Score(num_labels, average="macro"),
             "ece": MulticlassCalibrationError(num_labels, n_bins=15, norm="l1"),

@@ -11,6 +11,7 @@ from avpipe.report.answers import ScoredAnswer
 if TYPE_CHECKING:
     from avpipe.report.cross_validation import CrossValidationReport, FoldRow, write_cross_validation_report
     from avpipe.report.denoising import write_denoise_report
+    from avpipe.report.exhibits import explained
     from avpipe.report.predictions import write_prediction_report
     from avpipe.report.scores import EvaluationReport, TrainingReport, write_evaluation_report, write_training_report
 
@@ -20,6 +21,7 @@ __all__ = [
     "FoldRow",
     "ScoredAnswer",
     "TrainingReport",
+    "explained",
     "write_cross_validation_report",
     "write_denoise_report",
     "write_evaluation_report",
@@ -27,7 +29,7 @@ __all__ = [
     "write_training_report",
 ]
 
-_PAGES = ("cross_validation", "denoising", "predictions", "scores")
+_PAGES = ("cross_validation", "denoising", "exhibits", "predictions", "scores")
 
 
 def __getattr__(name: str) -> Any:

@@ -1,24 +1,31 @@
-"""The worst errors, to be looked at and listened to."""
+"""Answers to be looked at and listened to: the worst errors, and what spoke for an answer."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from avpipe.errors import AvpipeError
-from avpipe.features import FrameStack, Preprocessor
+from avpipe.features import Features, FrameStack, Preprocessor
 from avpipe.media import Clip, read_clip, stream_clips
 from avpipe.report.answers import ScoredAnswer
-from avpipe.report.images import SOUND_HZ, jpeg_uri, mel_pixels, sound_uri, strip_pixels
+from avpipe.report.images import SOUND_HZ, heated_pixels, jpeg_uri, mel_pixels, sound_uri, strip_pixels
 
 MAX_EXHIBITS = 8
 MAX_SOUND_SEC = 6.0
 
+Heat = Callable[[Features, str], Mapping[str, np.ndarray]]
+"""What of a window's features spoke for a label, by sense, in [0, 1].
+
+Shape:
+    "audio": (n_mels, frames). "video": (T, H, W).
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Exhibit:
-    """A wrong answer with what the network saw and heard."""
+    """An answer with what the network saw and heard."""
 
     answer: ScoredAnswer
     pictures: tuple[tuple[str, str], ...] = ()
@@ -43,13 +50,21 @@ def worst_errors(
     return [_exhibit(answer, ours) for answer in wrong[:limit]]
 
 
-def _exhibit(answer: ScoredAnswer, preprocessor: Preprocessor | None) -> Exhibit:
+def explained(answers: Sequence[ScoredAnswer], preprocessor: Preprocessor, heat: Heat, count: int) -> list[Exhibit]:
+    """The most confident of the wrong answers, then of the right ones, ``count`` each, with what spoke for them."""
+    ranked = sorted(answers, key=lambda answer: (-answer.confidence, answer.name, answer.start_sec))
+    wrong, right = ([answer for answer in ranked if answer.correct is each][:count] for each in (False, True))
+    return [_exhibit(answer, preprocessor, heat) for answer in (*wrong, *right)]
+
+
+def _exhibit(answer: ScoredAnswer, preprocessor: Preprocessor | None, heat: Heat | None = None) -> Exhibit:
     if preprocessor is None:
         return Exhibit(answer)
     try:
         with stream_clips(answer.path, [preprocessor.plan], answer.start_sec, answer.end_sec) as clips:
             _, clip = next(clips)
-        pictures = _pictures(clip, preprocessor)
+        features = preprocessor(clip)
+        pictures = _pictures(clip, preprocessor, features, {} if heat is None else heat(features, answer.best))
         sound = _sound(answer) if clip.waveform is not None else ""
     except AvpipeError as error:
         return Exhibit(answer, trouble=f"cannot be shown: {error.reason}")
@@ -59,20 +74,28 @@ def _exhibit(answer: ScoredAnswer, preprocessor: Preprocessor | None) -> Exhibit
     return Exhibit(answer, pictures, sound, "" if pictures else "cannot be shown: nothing is left in this stretch")
 
 
-def _pictures(clip: Clip, preprocessor: Preprocessor) -> tuple[tuple[str, str], ...]:
-    """What the network is given of the first window."""
-    features = preprocessor(clip)
+def _pictures(
+    clip: Clip, preprocessor: Preprocessor, features: Features, maps: Mapping[str, np.ndarray]
+) -> tuple[tuple[str, str], ...]:
+    """What the network is given of the first window; and below it the same, warm where it spoke for the answer."""
     pictures = []
     if "audio" in features:
         mel = features["audio"][0].numpy()
         seconds = clip.waveform.shape[1] / clip.sample_rate if clip.waveform is not None and clip.sample_rate else 0.0
         told = f"Log-mel spectrogram, {mel.shape[0]} bands, {clip.start_sec:.1f} to {clip.start_sec + seconds:.1f} s"
-        pictures.append((jpeg_uri(mel_pixels(mel)), told))
+        pixels = mel_pixels(mel)
+        pictures.append((jpeg_uri(pixels), told))
+        if "audio" in maps:
+            (warm,) = heated_pixels(pixels[None], maps["audio"][None, ::-1])
+            pictures.append((jpeg_uri(warm), f"{told}; warm: what spoke for the answer"))
     if "video" in features and preprocessor.video is not None:
         frames = _seen_frames(features["video"].numpy(), preprocessor.video)
         end_sec = clip.start_sec + preprocessor.window_sec
         told = f"{min(6, len(frames))} of {len(frames)} frames, {clip.start_sec:.1f} to {end_sec:.1f} s"
         pictures.append((jpeg_uri(strip_pixels(frames)), told))
+        if "video" in maps:
+            warm = strip_pixels(heated_pixels(frames, maps["video"]))
+            pictures.append((jpeg_uri(warm), f"{told}; warm: what spoke for the answer"))
     return tuple(pictures)
 
 

@@ -63,6 +63,20 @@ def strip_pixels(frames: np.ndarray, count: int = 6) -> np.ndarray:
     return np.concatenate(list(blocks.mean(axis=(2, 4)).round().astype(np.uint8)), axis=1)
 
 
+def heated_pixels(pixels: np.ndarray, heat: np.ndarray) -> np.ndarray:
+    """Pictures in grey, coloured where there is heat: the more, the brighter.
+
+    Shape:
+        pixels: (N, H, W, 3), uint8; heat: (N, h, w), in [0, 1]; returns (N, H, W, 3), uint8.
+    """
+    places = [np.arange(side) * have // side for side, have in zip(pixels.shape[1:3], heat.shape[1:3], strict=True)]
+    heat = heat[:, places[0]][:, :, places[1]]
+    grey = (pixels @ np.array([0.299, 0.587, 0.114]))[..., np.newaxis]
+    colours = np.asarray(matplotlib.colormaps["inferno"](heat, bytes=True))[..., :3]
+    share = 0.75 * heat[..., np.newaxis]
+    return np.asarray((1.0 - share) * grey + share * colours).round().astype(np.uint8)
+
+
 def sound_uri(waveform: np.ndarray) -> str:
     """Sound for a player: MP3, or wav where this FFmpeg cannot write it.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from avpipe.features import Preprocessor
 from avpipe.report.answers import ScoredAnswer
-from avpipe.report.exhibits import worst_errors
+from avpipe.report.exhibits import Exhibit, worst_errors
 from avpipe.report.figures import history_pictures
 from avpipe.report.measures import measures_of
 from avpipe.report.page import flattened, write_page
@@ -43,6 +43,8 @@ class EvaluationReport:
     """Warnings to the reader."""
     texts: bool = False
     """Whether the answers are transcripts."""
+    explained: Sequence[Exhibit] = ()
+    """Answers with what spoke for them, where that was asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

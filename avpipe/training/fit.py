@@ -32,6 +32,7 @@ from avpipe.training.initial import begin_with
 from avpipe.training.learner import Learner
 from avpipe.training.lr_finder import find_lr
 from avpipe.training.optim import Recipe, warmed_up_average
+from avpipe.training.pretrained import begin_pretrained, check_pretrained, without_pretrained
 from avpipe.training.progress import History, on_terminal, progress
 from avpipe.training.recordings import Recording, measure
 from avpipe.training.run import claim, corpus_settings
@@ -75,6 +76,9 @@ def train(config: Mapping[str, Any], job: Job) -> None:
     job.split.write_manifest(job.folder / "split.csv")
     if job.bundle.is_dir():
         return
+    begun = (job.folder / "checkpoints/last.ckpt").is_file()
+    if not begun:
+        check_pretrained(config)
     _quiet()
     seed_everything(config["seed"], workers=True, verbose=False)
     train_part, val_part = _readable(job, config["select"])
@@ -92,14 +96,17 @@ def train(config: Mapping[str, Any], job: Job) -> None:
         others = [*val_examples, *job.split.test]
         for line in doubts(objective, network, data.preprocessor, train_part, others):
             _tell(job, line)
-    if config["init_from"] and not (job.folder / "checkpoints/last.ckpt").is_file():
+    if not begun and config["init_from"]:
         begin_with(network, config["init_from"])
+    elif not begun:
+        begin_pretrained(network)
     optim = {**config["optim"], "lr": _learning_rate(config, job.folder, network, objective, data)}
     recipe, preprocessor = instantiate(optim), data.preprocessor
     learner = Learner(network, objective, recipe, train_examples, val_examples, config["seed"], preprocessor, compiled)
     chosen = _fit(config, device, job.folder, learner, data)
     learner.load_state_dict(read_checkpoint(chosen)["state_dict"])
-    save_bundle(job.bundle, specs, network.cpu(), objective.cpu(), _origin(config, job))
+    bundled = {**specs, "network": without_pretrained(specs["network"])}
+    save_bundle(job.bundle, bundled, network.cpu(), objective.cpu(), _origin(config, job))
 
 
 def _quiet() -> None:

@@ -16,20 +16,26 @@ from avpipe.files import write_text
 _NOT_RESULT = ("run_dir", "device", "workers", "logger", "max_gb", "features_on_device")
 _RESULTS = ("lr.json", "checkpoints", "bundle", "*/lr.json", "*/checkpoints", "*/bundle")
 """Of these one at least stands in a folder where something was learned."""
-_PATHS = re.compile(r"root|path|weights")
+_PATHS = re.compile(r"root|path")
 _TOLD_ELSEWHERE = ("_target_", "label", "root", "path", "speech", "noise")
 """Of a corpus's arguments: its name, its label, and where on this machine it lies."""
 
 
 def config_digest(config: Mapping[str, Any]) -> str:
-    """Eight hexadecimal digits of what determines a result: no paths, device, workers or logger."""
+    """Eight hexadecimal digits of what determines a result: no paths, device, workers or logger.
+
+    Of weights to begin with it is the file's name, so that they may move, and their folder is no part of it.
+    """
     return hashlib.sha256(json.dumps(_result_part(config), sort_keys=True).encode()).hexdigest()[:8]
 
 
 def _result_part(node: Any) -> Any:
     if isinstance(node, Mapping):
         kept = {key: value for key, value in node.items() if key not in _NOT_RESULT and not _PATHS.fullmatch(key)}
-        return {key: _result_part(value) for key, value in kept.items()}
+        return {
+            key: os.path.basename(value) if key == "weights" and isinstance(value, str) else _result_part(value)
+            for key, value in kept.items()
+        }
     return [_result_part(value) for value in node] if isinstance(node, list) else node
 
 

@@ -15,10 +15,13 @@ from avpipe.corpora import (
     Example,
     Fights,
     Fsdd,
+    Hmdb51,
+    Kinetics,
     LibriSpeech,
     Nemo,
     Ravdess,
     SpeechCommands,
+    Ucf101,
     YesNo,
     make_folds,
     make_split,
@@ -133,7 +136,7 @@ def test_what_has_learned_from_acted_emotion_is_not_scored_on_its_parts(tmp_path
     trees.ravdess(tmp_path / "ravdess")
     corpus = Ravdess(tmp_path / "ravdess")
     assert scored_split(corpus, {"by": "auto"}, "test", learned="ravdess").test
-    with pytest.raises(CorpusError, match="has learned from it as a part of acted_emotion.*corpus=acted_emotion"):
+    with pytest.raises(CorpusError, match=r"has learned from it as a part of acted_emotion.*corpus=acted_emotion"):
         scored_split(corpus, {"by": "auto"}, "test", learned="acted_emotion")
     assert scored_split(corpus, {"by": "auto"}, "all", learned="acted_emotion").test
 
@@ -290,7 +293,7 @@ def test_fights_names_a_listed_file_that_is_missing(tmp_path: Path) -> None:
 
 
 LABELLED: list[Callable[..., Corpus]] = [Ravdess, Nemo, Fsdd, DigitStrings, LibriSpeech, CommonVoice, YesNo]
-KNOWN: list[Callable[..., Corpus]] = [*LABELLED, Esc, SpeechCommands, Fights]
+KNOWN: list[Callable[..., Corpus]] = [*LABELLED, Esc, SpeechCommands, Fights, Ucf101, Hmdb51, Kinetics]
 
 
 @pytest.mark.parametrize("build", KNOWN)

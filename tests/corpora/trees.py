@@ -84,3 +84,47 @@ def fights(root: Path) -> Path:
     write_recordings(root, (row.split(",")[0] for row in rows))
     (root / "split.csv").write_bytes(("file,label,split,source\r\n" + "".join(rows)).encode())
     return root
+
+
+def ucf101(root: Path, actions: Iterable[str] = ("Archery", "Basketball")) -> Path:
+    """Eight sources an action with two clips each; in split N the first two from 2 N - 1 on test."""
+    lists = root / "ucfTrainTestlist"
+    lists.mkdir(parents=True)
+    names = [f"{action}/v_{action}_g{g:02}_c{c:02}.avi" for action in actions for g in range(1, 9) for c in (1, 2)]
+    write_recordings(root / "UCF-101", names)
+    numbers = {action: number for number, action in enumerate(actions, start=1)}
+    (lists / "classInd.txt").write_text("".join(f"{number} {action}\r\n" for action, number in numbers.items()))
+    for split in (1, 2, 3):
+        tested = [name for name in names if f"_g{2 * split - 1:02}" in name or f"_g{2 * split:02}" in name]
+        (lists / f"testlist{split:02}.txt").write_text("".join(f"{name}\r\n" for name in tested))
+        trained = (f"{name} {numbers[name.split('/')[0]]}\r\n" for name in names if name not in tested)
+        (lists / f"trainlist{split:02}.txt").write_text("".join(trained))
+    return root
+
+
+def hmdb51(root: Path) -> Path:
+    """Six sources an action; in split 1 the first two test, the last is not used; one film has clips on both sides."""
+    lists = root / "testTrainMulti_7030_splits"
+    lists.mkdir(parents=True)
+    for action in ("brush_hair", "clap"):
+        names = [f"{action} film #{number}_{action}_u_nm_np1_ba_goo_0.avi".replace(" ", "_") for number in range(6)]
+        names += [f"Long_Film_{action}_f_cm_np2_le_med_{number}.avi" for number in (1, 2)]
+        write_recordings(root / action, names)
+        for split in (1, 2, 3):
+            sides = [2, 2, 1, 1, 1, 0, 1, 2] if split == 1 else [1, 1, 1, 2, 2, 1, 1, 1]
+            lines = (f"{name} {side} \n" for name, side in zip(names, sides, strict=True))
+            (lists / f"{action}_test_split{split}.txt").write_text("".join(lines))
+    return root
+
+
+def kinetics(root: Path, sides: Iterable[str] = ("train", "validate", "test")) -> Path:
+    """Four films a label and side, in folders by label; identifiers begin and end with odd signs."""
+    rows = []
+    for number, side in enumerate(sides):
+        for label in ("air drumming", "abseiling, high"):
+            for film in range(4):
+                name = f"-{number}_{film}{label[:2]}_"
+                rows.append(f'"{label}",{name},{film},{film + 10},{side}\n')
+                write_recording(root / label.replace(" ", "_") / f"{name}_{film:06}_{film + 10:06}.mp4")
+    (root / "kinetics.csv").write_text("label,youtube_id,time_start,time_end,split\n" + "".join(rows))
+    return root

@@ -1,16 +1,20 @@
 """A file's answer depends on the file, the bundle and the settings, and on nothing else."""
 
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from avpipe.bundle import load_bundle
+from avpipe.config import instantiate
 from avpipe.corpora import Example
 from avpipe.errors import ArgumentError
+from avpipe.features import collate
 from avpipe.inference import Job, Predictor
 from avpipe.inference.decoding import Request, Window, decode
-from avpipe.media import stream_clips, write_audio
+from avpipe.media import stream_clips, write_audio, write_video
 from avpipe.training.data import ValidationWindows
 from avpipe.training.recordings import Reader, measure
 from tests.synthetic import noise, tone, write_coloured_video, write_text_named_wav
@@ -150,6 +154,41 @@ def test_dataset_and_predictor_make_equal_features(bundle, jobs):
     assert len(items) == len(streamed)
     for item, features in zip(items, streamed, strict=True):
         np.testing.assert_array_equal(item.features["audio"].numpy(), features)
+
+
+def crops_of(bundle, crops):
+    """The bundle, looking at as many crops."""
+    spec = {**VIDEO["preprocessor"], "video": {**VIDEO["preprocessor"]["video"], "crops": crops}}
+    return replace(bundle, preprocessor=instantiate(spec))
+
+
+def test_crops_are_averaged_and_the_timeline_has_one_entry_a_stretch(video_bundle, tmp_path):
+    draw = np.random.default_rng(0)
+    for name, shape in (("wide", (48, 96)), ("high", (96, 48)), ("square", (48, 48))):
+        write_video(tmp_path / f"{name}.mkv", draw.integers(0, 256, (20, *shape, 3), dtype=np.uint8), fps=16)
+    films = [Job(path.name, path) for path in sorted(tmp_path.iterdir())]
+    one, three = (answers([crops_of(video_bundle, crops)], films) for crops in (1, 3))
+    assert one == answers([video_bundle], films)
+    bundle = crops_of(video_bundle, 3)
+    for job in films:
+        windows = [message for message in decode(job, [Request(bundle.preprocessor)]) if isinstance(message, Window)]
+        batch, lengths = collate([window.features for window in windows], bundle.preprocessor.window_steps)
+        probabilities = bundle.network(batch, lengths).value.double().softmax(1)
+        assert probabilities.std(0).max() > 1e-6
+        weights = torch.tensor([window.end_sec - window.start_sec for window in windows], dtype=torch.float64)
+        mean = (probabilities * weights[:, None]).sum(0) / weights.sum()
+        told = three[job.name]["tasks"]["colours"]
+        assert list(told["scores"].values()) == pytest.approx(mean.tolist(), abs=1e-5)
+        spans = [(window["start_sec"], window["end_sec"]) for window in told["windows"]]
+        alone = one[job.name]["tasks"]["colours"]["windows"]
+        assert spans == [(window["start_sec"], window["end_sec"]) for window in alone]
+        assert len(windows) == 3 * len(spans)
+    # A batch that ends between two crops of a stretch changes nothing.
+    assert answers([bundle], films, batch_size=16, workers=1) == three
+    other = answers([bundle], films, batch_size=4)
+    for name, record in three.items():
+        score = other[name]["tasks"]["colours"]["score"]
+        assert score == pytest.approx(record["tasks"]["colours"]["score"], abs=1e-5)
 
 
 def test_a_crashed_decoder_costs_one_file(bundle, jobs, monkeypatch):
