@@ -25,9 +25,9 @@ SHORT_SHARE = 0.5
 """Of a window: a recording of a voice that is shorter is told to be."""
 
 
-QUIET_SEC = 0.2
+QUIET_SEC = 0.1
 """Of silence, at the least, that a transcribed recording is heard to begin and end with: those that are learned from
-have pauses there, and without one the first word is often not heard at all."""
+have pauses there, and without one the first word is often not heard at all. More of it makes words of noise that begins."""
 
 
 class Sink(Protocol):

@@ -97,8 +97,8 @@ def speech(levels: np.ndarray) -> np.ndarray:
     if not heard.any():
         return np.zeros(len(levels), bool)
     loud = float(np.percentile(levels[heard], 95))
-    # A short silence, of a recording that was cut or gated, is a pause, as quiet as one can be and no quieter.
-    told = np.where(heard, levels, max(SILENT_DB, loud - RANGE_DB))
+    # A short silence, of a recording that was cut or gated, is a pause; how quiet the others are it does not tell.
+    told = np.where(heard, levels, max(SILENT_DB, loud - DROP_DB - RISE_DB))
     telling = heard.copy()
     for start, end in runs(~heard):
         telling[start:end] = (end - start) * LEVEL_SEC <= MUTED_SEC + 1e-6
