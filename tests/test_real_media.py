@@ -21,8 +21,10 @@ def test_the_digits_bundle_has_the_score_of_its_card(corpora):
     assert split.sha256 == bundle.origin.split_sha256
     scores = evaluate(bundle, corpus, split.test, batch_size=16, workers=0)
     assert len(scores.answers) == 300
-    card = {name: bundle.origin.metrics[name] for name in scores.metrics}
-    assert scores.metrics == pytest.approx(card, abs=1e-3)
+    # The card may be older than a metric.
+    card = {name: value for name, value in bundle.origin.metrics.items() if name in scores.metrics}
+    assert {"accuracy", "uar"} <= set(card)
+    assert {name: scores.metrics[name] for name in card} == pytest.approx(card, abs=1e-3)
     assert scores.metrics["uar"] >= 0.985
 
 
