@@ -25,9 +25,10 @@ SHORT_SHARE = 0.5
 """Of a window: a recording of a voice that is shorter is told to be."""
 
 
-QUIET_SEC = 0.1
+QUIET_SEC = 0.06
 """Of silence, at the least, that a transcribed recording is heard to begin and end with: those that are learned from
-have pauses there, and without one the first word is often not heard at all. More of it makes words of noise that begins."""
+have pauses there, and without one the first word is often not heard at all. Of 0.1 s and more of it, noise that sets in
+behind it is now and then taken for a word."""
 
 
 class Sink(Protocol):

@@ -10,7 +10,7 @@ from avpipe.media import read_clip, write_audio
 from tests.synthetic import noise
 from tests.tiny import save_transcriber_bundle
 
-QUIET_SEC = 0.1
+QUIET_SEC = 0.06
 
 
 @pytest.fixture(scope="module")
