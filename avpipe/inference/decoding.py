@@ -25,7 +25,7 @@ class Request:
 
     def views(self, clip: Clip, is_first: bool, is_last: bool) -> list[Features]:
         """The features of a window, once a crop, with the silence in front of the first and behind the last."""
-        if clip.waveform is not None and clip.sample_rate:
+        if self.quiet_sec and (is_first or is_last) and clip.waveform is not None and clip.sample_rate:
             samples = round(self.quiet_sec * clip.sample_rate)
             clip = replace(clip, waveform=np.pad(clip.waveform, ((0, 0), (is_first * samples, is_last * samples))))
         return self.preprocessor.views(clip)

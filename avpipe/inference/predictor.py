@@ -23,8 +23,6 @@ from avpipe.objectives import Decoded, Transcription, Verification
 
 SHORT_SHARE = 0.5
 """Of a window: a recording of a voice that is shorter is told to be."""
-
-
 QUIET_SEC = 0.06
 """Of silence, at the least, that a transcribed recording is heard to begin and end with: those that are learned from
 have pauses there, and without one the first word is often not heard at all. Of 0.1 s and more of it, noise that sets in
