@@ -1,6 +1,7 @@
 """From a clip to the tensors that a network takes: one deterministic way, for training and for inference alike."""
 
 from avpipe.features.batch import TIME_AXIS, Features, collate
+from avpipe.features.edges import between_silence
 from avpipe.features.frames import FrameStack
 from avpipe.features.preprocessor import Preprocessor
 from avpipe.features.sound import LogMel, Waveform
@@ -13,6 +14,7 @@ __all__ = [
     "LogMel",
     "Preprocessor",
     "Waveform",
+    "between_silence",
     "collate",
     "single_threaded",
 ]

@@ -1,12 +1,12 @@
 """One decode of a file, as messages that can cross from a worker process to the network."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 
-from avpipe.features import Features, Preprocessor, single_threaded
+from avpipe.features import Features, Preprocessor, between_silence, single_threaded
 from avpipe.inference.prediction import Job
 from avpipe.inference.speech import Stretch, is_silent, levels_db
 from avpipe.inference.vad import TRACKS
@@ -25,10 +25,7 @@ class Request:
 
     def views(self, clip: Clip, is_first: bool, is_last: bool) -> list[Features]:
         """The features of a window, once a crop, with the silence in front of the first and behind the last."""
-        if self.quiet_sec and (is_first or is_last) and clip.waveform is not None and clip.sample_rate:
-            samples = round(self.quiet_sec * clip.sample_rate)
-            clip = replace(clip, waveform=np.pad(clip.waveform, ((0, 0), (is_first * samples, is_last * samples))))
-        return self.preprocessor.views(clip)
+        return self.preprocessor.views(between_silence(clip, is_first * self.quiet_sec, is_last * self.quiet_sec))
 
 
 @dataclass(frozen=True, slots=True)

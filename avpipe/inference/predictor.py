@@ -23,10 +23,6 @@ from avpipe.objectives import Decoded, Transcription, Verification
 
 SHORT_SHARE = 0.5
 """Of a window: a recording of a voice that is shorter is told to be."""
-QUIET_SEC = 0.06
-"""Of silence, at the least, that a transcribed recording is heard to begin and end with: those that are learned from
-have pauses there, and without one the first word is often not heard at all. Of 0.1 s and more of it, noise that sets in
-behind it is now and then taken for a word."""
 
 
 class Sink(Protocol):
@@ -271,9 +267,8 @@ def _doubts(bundle: Bundle, seconds: float, rate: int | None) -> Iterator[str]:
 
 def _quiet_sec(bundle: Bundle) -> float:
     """Of silence at the edges of a recording, in whole steps, so that the steps of all its windows lie on one grid."""
-    if not isinstance(bundle.objective, Transcription):
-        return 0.0
-    return ceil(QUIET_SEC / bundle.step_sec - 1e-6) * bundle.step_sec
+    asked_sec = bundle.objective.edge_silence_sec
+    return ceil(asked_sec / bundle.step_sec - 1e-6) * bundle.step_sec if asked_sec else 0.0
 
 
 def _steps(bundle: Bundle) -> dict[str, int]:

@@ -128,6 +128,8 @@ class Objective(nn.Module, ABC):
     """Whether answers of two networks of one recipe mean the same; vectors of two networks lie in two spaces."""
     needs_whole: bool = False
     """Whether a target tells of its whole recording, in order, so that no window can be cut out of it to learn from."""
+    edge_silence_sec: float = 0.0
+    """Of silence, at the least, between which a recording is heard, in training and in prediction."""
 
     @classmethod
     @abstractmethod

@@ -56,6 +56,9 @@ class Transcription(Objective):
     best_metric = "cer"
     best_is_least = True
     needs_whole = True
+    # Without a pause the first word of a cut-out recording is often not heard at all; behind 0.1 s and more of silence,
+    # noise that sets in is now and then taken for a word.
+    edge_silence_sec = 0.06
     separator: ClassVar[str | None] = " "
     """The unit that stands between two words; None: no unit does."""
 

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, Sampler, get_
 
 from avpipe.augment import Augmentation, item_generator, random_start
 from avpipe.errors import RunStopped
-from avpipe.features import TIME_AXIS, Features, Preprocessor, collate, single_threaded
+from avpipe.features import TIME_AXIS, Features, Preprocessor, between_silence, collate, single_threaded
 from avpipe.media import MediaError
 from avpipe.objectives import Batch, Objective
 from avpipe.training.recordings import Reader, Recording
@@ -116,6 +116,7 @@ class TrainingWindows(Dataset[Item | RawItem | None]):
             return self.finished(features, target, index, seconds, generator)
         start_sec = random_start(recording.duration_sec, preprocessor.window_sec, generator)
         clip = self.augmentation.augment_clip(self.reader.clip(recording, start_sec), generator)
+        clip = between_silence(clip, self.objective.edge_silence_sec, self.objective.edge_silence_sec)
         seconds = preprocessor.window_sec
         if self.raw:
             return RawItem(*preprocessor.tensors(clip), target, index, seconds, generator)

@@ -7,10 +7,11 @@ from avpipe.bundle import load_bundle
 from avpipe.inference import Job, Predictor, predictor
 from avpipe.inference.decoding import Request, Window, decode
 from avpipe.media import read_clip, write_audio
+from avpipe.objectives import Transcription
 from tests.synthetic import noise
 from tests.tiny import save_transcriber_bundle
 
-QUIET_SEC = 0.06
+QUIET_SEC = Transcription.edge_silence_sec
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +58,7 @@ def test_a_recording_is_written_down_as_if_it_stood_amid_silence(transcriber, re
     # As the network tells the times: where speech is found hangs on what is around.
     monkeypatch.setattr(predictor, "within_speech", lambda words, speech: words)
     bare = Predictor([transcriber])(recording / "bare.wav").tasks["speech"]
-    monkeypatch.setattr(predictor, "QUIET_SEC", 0.0)
+    monkeypatch.setattr(Transcription, "edge_silence_sec", 0.0)
     amid = Predictor([transcriber])(recording / "amid.wav").tasks["speech"]
     end_sec = bare.windows[-1].end_sec if bare.windows else read_clip(recording / "bare.wav").coverage.asked_sec
     assert bare.text == amid.text

@@ -1,5 +1,7 @@
 """Training batches: every item once an epoch, drawn from its own seed, on any number of workers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,11 +10,11 @@ from avpipe.augment import Augmentation, Gain, MixUp, SpecAugment, Tempo
 from avpipe.corpora import Example
 from avpipe.errors import RunStopped
 from avpipe.features import LogMel, Preprocessor
-from avpipe.media import write_audio
+from avpipe.media import read_clip, write_audio
 from avpipe.objectives import Classification, Transcription
 from avpipe.training import AVDataModule
 from avpipe.training.data import Loading, TrainingWindows, ValidationWindows
-from avpipe.training.recordings import Reader, measure
+from avpipe.training.recordings import Reader, Recording, measure
 from avpipe.training.sampling import Buckets, Companions, EpochSampler
 from tests.synthetic import noise, write_text_named_wav
 
@@ -212,6 +214,16 @@ def test_a_label_that_is_drawn_seldom_has_fewer_companions():
     order = Companions(["a", "b", "b", "b", "b", "b"], each=2)
     spoken = [order.labels[place] for place in order.ordered(np.arange(6), np.random.default_rng(1))]
     assert sorted(spoken) == ["a", "b", "b", "b", "b", "b"]
+
+
+def test_a_transcribed_recording_is_learned_from_between_the_silence_that_prediction_hears(tmp_path, recordings):
+    objective = Transcription(["a"])
+    short = [Recording(Example(each.example.path, "a"), each.duration_sec) for each in recordings[:1]]
+    item = TrainingWindows(short, Reader(PREPROCESSOR), Augmentation(), objective, 0)[0]
+    clip = read_clip(short[0].example.path, sample_rate=16000, mono=True)
+    edge = np.zeros((1, round(objective.edge_silence_sec * 16000)), np.float32)
+    heard = PREPROCESSOR(replace(clip, waveform=np.concatenate([edge, clip.waveform, edge], axis=1)))
+    assert torch.equal(item.features["audio"], heard["audio"])
 
 
 def test_transcripts_of_any_length_stand_in_one_batch(tmp_path):
