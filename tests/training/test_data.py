@@ -13,7 +13,7 @@ from avpipe.features import LogMel, Preprocessor
 from avpipe.media import read_clip, write_audio
 from avpipe.objectives import Classification, Transcription
 from avpipe.training import AVDataModule
-from avpipe.training.data import Loading, TrainingWindows, ValidationWindows
+from avpipe.training.data import Item, Loading, TrainingWindows, ValidationWindows
 from avpipe.training.recordings import Reader, Recording, measure
 from avpipe.training.sampling import Buckets, Companions, EpochSampler
 from tests.synthetic import noise, write_text_named_wav
@@ -220,6 +220,7 @@ def test_a_transcribed_recording_is_learned_from_between_the_silence_that_predic
     objective = Transcription(["a"])
     short = [Recording(Example(each.example.path, "a"), each.duration_sec) for each in recordings[:1]]
     item = TrainingWindows(short, Reader(PREPROCESSOR), Augmentation(), objective, 0)[0]
+    assert isinstance(item, Item)
     clip = read_clip(short[0].example.path, sample_rate=16000, mono=True)
     edge = np.zeros((1, round(objective.edge_silence_sec * 16000)), np.float32)
     heard = PREPROCESSOR(replace(clip, waveform=np.concatenate([edge, clip.waveform, edge], axis=1)))
