@@ -137,11 +137,11 @@ def test_what_the_journal_cannot_take_leaves_no_part(recordings, tmp_path, monke
         raise RunStopped("journal", "its disk is full")
 
     out = tmp_path / "out"
-    genuine = OutputJournal.add
-    monkeypatch.setattr(OutputJournal, "add", full)
+    genuine = OutputJournal._enter_begun
+    monkeypatch.setattr(OutputJournal, "_enter_begun", full)
     with pytest.raises(RunStopped):
         run(recordings, out)
-    monkeypatch.setattr(OutputJournal, "add", genuine)
+    monkeypatch.setattr(OutputJournal, "_enter_begun", genuine)
     assert not [path for path in out.rglob("*") if path.is_file() and ".part" in path.name]
     assert len(run(recordings, out)[0]) == 3
 
