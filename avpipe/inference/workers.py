@@ -5,7 +5,9 @@ crashes), that says nothing for too long, or that takes too much memory costs th
 """
 
 import multiprocessing
+import os
 import resource
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,7 +22,6 @@ from typing import Any, TypeVar, cast
 
 import torch
 
-from avpipe.device import lacks_memory
 from avpipe.errors import ArgumentError, printable
 from avpipe.inference.decoding import Failed, Finished, Message, Request, decode
 from avpipe.inference.prediction import Job
@@ -50,10 +51,11 @@ class Limits:
 
 NO_LIMITS = Limits()
 
+_OUT_OF_MEMORY = 86
+"""Exit code of a process that came to its limit."""
 
-@dataclass(frozen=True, slots=True)
-class _OutOfMemory:
-    """The last word of a process that came to its limit."""
+_STATM = Path("/proc/self/statm")
+_LOOK_EVERY_SEC = 0.05
 
 
 @dataclass(slots=True)
@@ -123,11 +125,8 @@ def worked(
                 try:
                     message = worker.connection.recv()
                 except (EOFError, ConnectionError):
-                    message = lost(job, "the decoder crashed on it")
-                    _replace(worker, work, limits)
-                if isinstance(message, _OutOfMemory):
-                    remedy = "raise max_memory_mb if it can be trusted"
-                    message = lost(job, f"takes more than {limits.max_memory_mb:g} MB to decode; {remedy}")
+                    worker.process.join()
+                    message = lost(job, _obituary(worker.process.exitcode, limits))
                     _replace(worker, work, limits)
                 worker.heard_at = time.monotonic()
                 yield job, message
@@ -138,6 +137,13 @@ def worked(
                 yield worker.job, lost(worker.job, reason)
                 _replace(worker, work, limits)
                 _assign(worker, queue)
+
+
+def _obituary(exit_code: int | None, limits: Limits) -> str:
+    """Why a process has ended."""
+    if exit_code == _OUT_OF_MEMORY:
+        return f"takes more than {limits.max_memory_mb:g} MB of memory; raise max_memory_mb if it can be trusted"
+    return "the decoder crashed on it"
 
 
 def _patience_sec(workers: Iterable[_Worker], limits: Limits) -> float | None:
@@ -207,25 +213,29 @@ def _serve(connection: Connection, other_end: Connection, work: Work, limits: Li
     other_end.close()  # or the pipe would stay open when the main process dies
     torch.set_num_threads(1)
     if limits.max_memory_mb is not None:
-        _bound_memory(limits.max_memory_mb)
+        threading.Thread(target=_watch_memory, args=(limits.max_memory_mb * 1e6,), daemon=True).start()
     try:
         while True:
             work(connection.recv(), connection.send)
     except (EOFError, ConnectionError, KeyboardInterrupt):
         return  # the main process has left
-    except (MemoryError, RuntimeError) as error:
-        if not lacks_memory(error):
-            raise
-        connection.send(_OutOfMemory())
 
 
-def _bound_memory(more_mb: float) -> None:
-    """Let this process take so much more than it has; where the system does not tell what it has, any number."""
+def _watch_memory(more_bytes: float) -> None:
+    """End this process once it has taken so much more than it has now.
+
+    A limit of the system's would not do: a decoder that gets no memory calls the file damaged.
+    """
+    least = _resident_bytes()
+    while least is not None:
+        if (_resident_bytes() or 0) - least > more_bytes:
+            os._exit(_OUT_OF_MEMORY)
+        time.sleep(_LOOK_EVERY_SEC)
+
+
+def _resident_bytes() -> int | None:
+    """What this process has in memory; None where the system does not tell."""
     try:
-        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+        return int(_STATM.read_bytes().split()[1]) * resource.getpagesize()
     except OSError:
-        return
-    has_kb = next((int(line.split()[1]) for line in status.splitlines() if line.startswith("VmData:")), None)
-    if has_kb is not None:
-        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-        resource.setrlimit(resource.RLIMIT_DATA, (has_kb * 1024 + round(more_mb * 1e6), hard))
+        return None
