@@ -89,7 +89,7 @@ def compose(name: str, overrides: Sequence[str], config_dirs: Sequence[Path] = (
             raise ArgumentError("arguments", _first_line(error)) from error
 
 
-_SWITCHED_OFF_BY_NULL = frozenset(("clean_above_db",))
+_SWITCHED_OFF_BY_NULL = frozenset(("clean_above_db", "timeout_sec", "max_memory_mb"))
 """Numbers that ``null`` may stand for, too."""
 
 

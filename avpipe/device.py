@@ -37,6 +37,12 @@ def check_compiler(device: torch.device) -> None:
         raise ArgumentError("device.compile=true", f"there is no C++ compiler {compiler!r} on this machine", remedy)
 
 
+def lacks_memory(error: BaseException) -> bool:
+    """Whether an error says that there was no memory left, on any device."""
+    # Of the CPU's memory torch says so in words only.
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
 def worker_count(workers: int | str) -> int:
     """Decoding processes for a setting: ``auto`` is one a core but one, at least one, at most eight.
 

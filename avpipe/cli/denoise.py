@@ -20,6 +20,9 @@ hidden journal: the same command again does only what is missing or has changed.
   audio_codec         for sounds whose own codec cannot be written, such as aac, flac, opus
   overwrite           true: whatever stands at the output may be replaced
   report              auto, false, or the path of the page (auto: none for a single file)
+  timeout_sec, max_memory_mb
+                      in a folder: of a file that says nothing for so long, or takes so much memory, the row is an error
+                      (null: no limit; there is none with workers=0)
   workers             processes, auto or a number
   device              cpu, auto, cuda, mps
 
@@ -48,6 +51,7 @@ from avpipe.inference.denoise import (
     num_processes,
 )
 from avpipe.inference.denoise.results import duration_of, page_path, print_row, print_totals, totals_of, write_rows
+from avpipe.inference.workers import Limits
 from avpipe.progress import SoundProgress
 
 
@@ -57,6 +61,7 @@ def main(config: Mapping[str, Any]) -> int:
     jobs = find_jobs(given, str(config["output"]))
     page = page_path(config["report"], None if is_single(given) else output / "report.html")
     workers = num_processes(config["workers"], config["device"]["name"], len(jobs))
+    limits = Limits(config["timeout_sec"], config["max_memory_mb"])
     denoiser, digest = load_denoiser(config["bundle"], settings, config["device"]["name"])
     cleaner = Cleaner(denoiser, settings)
     told = {"avpipe_version": avpipe.__version__, "bundle": digest, **dataclasses.asdict(settings)}
@@ -64,7 +69,7 @@ def main(config: Mapping[str, Any]) -> int:
         return _one(jobs[0], cleaner, config["overwrite"], page, told)
     with OutputJournal(output, told) as journal:
         with SoundProgress(len(jobs)) as progress:
-            statuses = clean_files(jobs, journal, cleaner, workers, config["overwrite"], progress)
+            statuses = clean_files(jobs, journal, cleaner, workers, config["overwrite"], progress, limits)
         write_rows(output / "denoise.jsonl", journal.records(jobs))
         totals = totals_of(journal.records(jobs), told)
         if page is not None:

@@ -20,9 +20,17 @@ command again answers only what is missing or has changed.
                decoding.word_score=0, decoding.beam_size=50
   vad          what tells speech from pauses, for times of words, subtitles and rttm: energy (a rule of loudness; where
                it is left out), or silero (pip install "avpipe[vad]"), a network that hears voices
+  min_coverage from 0 to 1: where a smaller part of a file can be decoded, the answer is abstained
+  min_score    from 0 to 1: a label with a lower score is unknown
+  top_k        so many scores are told, the highest; null: all
+  timeout_sec, max_memory_mb
+               of a file that says nothing for so long, or takes so much memory to decode, the row is an error
+               (null: no limit; there is none with workers=0)
   batch_size   windows a batch
   workers      decoding processes, auto or a number
   device       auto, cpu, cuda, mps
+
+Several of these commands at a time may share DIR: each file is answered by one of them.
 
 exit status: 0 every file was answered, 1 some could not be read (their rows say why), 2 unusable arguments
 example: avpipe predict bundle=digits input=recordings output=answers
@@ -45,11 +53,13 @@ from avpipe.inference import Predictor, enrol, tell_notices
 from avpipe.inference.formats import writers
 from avpipe.inference.inputs import find_jobs
 from avpipe.inference.journal import Journal
+from avpipe.inference.policy import Policy, Told
 from avpipe.inference.search import beam_settings, searching
 from avpipe.inference.subtitles import SUBTITLES
 from avpipe.inference.summary import print_summary, summarise
 from avpipe.inference.vad import check_vad
 from avpipe.inference.voices import voices_among
+from avpipe.inference.workers import Limits
 from avpipe.objectives import Enhancement, Transcription
 from avpipe.progress import counted
 from avpipe.report import write_prediction_report
@@ -81,11 +91,18 @@ def main(config: Mapping[str, Any]) -> int:
     bundles, about_voices = _for_voices(bundles, formats, config)
     settings.update(about_voices)
     settings.update(_about_speech(bundles, formats, config["vad"]))
-    workers = min(worker_count(config["workers"]), len(jobs) - 1)
+    policy = Policy(config["min_coverage"], config["min_score"], config["top_k"])
+    if policy.told:
+        settings["policy"] = policy.told
+    workers = min(worker_count(config["workers"]), len(jobs))
+    limits = Limits(config["timeout_sec"], config["max_memory_mb"])
     speech, turns = "speech" in settings, "turns" in settings
-    predictor = Predictor(bundles, config["batch_size"], workers, turns, speech, config["vad"])
+    predictor = Predictor(bundles, config["batch_size"], workers, turns, speech, config["vad"], limits)
     with Journal(output, settings) as journal:
-        summary = predictor.run(counted(journal.pending(jobs), len(jobs), "files"), journal)
+        sink = Told(journal, policy)
+        summary = predictor.run(counted(journal.pending(jobs), len(jobs), "files"), sink)
+        while waiting := journal.elsewhere():
+            predictor.run(journal.pending(waiting), sink)
         for write in write_each:
             write(output, journal.records(jobs))
         totals = summarise(journal.records(jobs), settings)

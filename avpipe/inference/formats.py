@@ -2,11 +2,13 @@
 
 import csv
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from avpipe.errors import ArgumentError
 from avpipe.files import written_whole
+from avpipe.inference.label_tracks import write_audacity
+from avpipe.inference.parquet import check_parquet, write_parquet
 from avpipe.inference.per_recording import Record
 from avpipe.inference.subtitles import write_srt, write_txt, write_vtt
 from avpipe.inference.voice_files import write_npy, write_rttm
@@ -44,16 +46,20 @@ WRITERS: Mapping[str, Writer] = {
     "txt": write_txt,
     "npy": write_npy,
     "rttm": write_rttm,
+    "audacity": write_audacity,
+    "parquet": write_parquet,
 }
 
 
-def writers(names: Iterable[str]) -> list[Writer]:
+def writers(names: Sequence[str]) -> list[Writer]:
     """The functions of these formats.
 
     Raises:
-        ArgumentError: for a format that is none.
+        ArgumentError: for a format that is none, or that cannot be written here.
     """
     for name in names:
         if name not in WRITERS:
             raise ArgumentError(f"format={name}", "no such format", f"choose from: {', '.join(WRITERS)}")
+    if "parquet" in names:
+        check_parquet()
     return [WRITERS[name] for name in names]

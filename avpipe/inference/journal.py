@@ -3,6 +3,7 @@
 import hashlib
 import json
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,13 +11,22 @@ from typing import Any, ClassVar, Protocol, Self, TypeVar
 
 from avpipe.errors import RunStopped
 from avpipe.files import sha256_of
+from avpipe.inference.claims import Claims
 
-VERSION = 1
-_SCHEMA = """
+VERSION = 2
+_SCHEMA = (
+    """
 CREATE TABLE IF NOT EXISTS answer (
     name TEXT PRIMARY KEY, state TEXT NOT NULL, sha256 TEXT NOT NULL, settings TEXT NOT NULL, record TEXT NOT NULL
 ) WITHOUT ROWID
-"""
+""",
+    "CREATE INDEX IF NOT EXISTS answer_by_content ON answer (sha256, settings)",
+)
+
+_BUSY_SEC = 60.0
+"""How long to wait for another run that writes at the same moment."""
+
+_LOOK_EVERY_SEC = 0.5
 
 
 class Named(Protocol):
@@ -42,6 +52,9 @@ AnyJob = TypeVar("AnyJob", bound=Named)
 class Journal:
     """The answers in one output folder. Each holds for a file's content, the bundles, and the settings.
 
+    Several processes of one machine may share the folder: each file is in the hands of one of them. A file whose
+    content has an answer under another name (it was renamed, or copied) gets that answer.
+
     Args:
         folder: of the output; the journal is in it.
         settings: all besides the file that determines an answer, as plain data.
@@ -56,49 +69,91 @@ class Journal:
         self.path = folder / self.NAME
         self.settings = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
         self.begun: dict[str, tuple[str, str]] = {}
+        self._elsewhere: list[Any] = []
         with self._guarded():
             folder.mkdir(parents=True, exist_ok=True)
-            self.connection = sqlite3.connect(self.path, isolation_level=None)
+            self.connection = sqlite3.connect(self.path, timeout=_BUSY_SEC, isolation_level=None)
             (found,) = self.connection.execute("PRAGMA user_version").fetchone()
             if found not in (0, VERSION):
-                raise RunStopped(self.path, f"is a journal of version {found}", "name another output folder")
+                reason = f"is a journal of version {found}, and this avpipe writes version {VERSION}"
+                raise RunStopped(self.path, reason, "name another output folder, or remove this file to begin anew")
             self.connection.execute("PRAGMA journal_mode = WAL")
-            self.connection.execute(_SCHEMA)
-            self.connection.execute(f"PRAGMA user_version = {VERSION}")
+            for statement in (*_SCHEMA, f"PRAGMA user_version = {VERSION}"):
+                self.connection.execute(statement)
+            self.claims = Claims(folder / f".{self.NAME.lstrip('.')}.claims")
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
         self.connection.close()
+        self.claims.close()
 
     def pending(self, jobs: Iterable[AnyJob]) -> Iterator[AnyJob]:
-        """Those of ``jobs`` that were never answered, or not for this content and these settings."""
+        """Those of ``jobs`` that were never answered, or not for this content and these settings.
+
+        What another run has in hand is left to it: :meth:`elsewhere` tells of it.
+        """
         for job in jobs:
-            known = self._row(job.name)
             state = state_of(job.path)
-            if known is not None and known[2] == self.settings and state and known[0] == state:
+            if self._holds(job, state):
+                continue
+            if not self.claims.take(job.name):
+                self._elsewhere.append(job)
                 continue
             sha256 = content_of(job.path)
-            if known is not None and known[2] == self.settings and sha256 and known[1] == sha256:
+            # Looked up anew: another run may have answered it since.
+            if self._holds(job, state, sha256) or self._entered_as_renamed(job, state, sha256):
+                self.claims.give_back(job.name)
                 continue
             self.begun[job.name] = (state, sha256)
             yield job
 
-    def again(self, job: AnyJob) -> Iterator[AnyJob]:
-        """The job, to be answered whatever was."""
-        self.begun[job.name] = (state_of(job.path), content_of(job.path))
-        yield job
+    def elsewhere(self) -> list[Any]:
+        """The jobs that were in the hands of other runs, once each time; a moment passes where there are any."""
+        jobs, self._elsewhere = self._elsewhere, []
+        if jobs:
+            time.sleep(_LOOK_EVERY_SEC)
+        return jobs
+
+    def _holds(self, job: Named, state: str, sha256: str = "") -> bool:
+        """Whether an answer stands for a file in this state, or of this content."""
+        known = self._row(job.name)
+        if known is None or known[2] != self.settings:
+            return False
+        return bool(state and known[0] == state) or bool(sha256 and known[1] == sha256)
+
+    def _entered_as_renamed(self, job: Named, state: str, sha256: str) -> bool:
+        """Whether the same content was answered under another name of this suffix, and is now under this one too."""
+        if not sha256:
+            return False
+        with self._guarded():
+            rows = self.connection.execute(
+                "SELECT name, record FROM answer WHERE sha256 = ? AND settings = ? ORDER BY name",
+                (sha256, self.settings),
+            )
+            for name, text in rows:
+                record = json.loads(text)
+                # What could not be judged says so with the file's name.
+                if Path(name).suffix == Path(job.name).suffix and record["status"] in ("ok", "partial"):
+                    self._enter(job.name, state, sha256, {**record, "path": job.name})
+                    return True
+        return False
 
     def add(self, answer: Answer) -> None:
         """Enter an answer; it is on the disk when this returns."""
-        state, sha256 = self.begun.pop(answer.path)
-        record = json.dumps(answer.to_record(), ensure_ascii=False)
         with self._guarded():
-            self.connection.execute(
-                "INSERT OR REPLACE INTO answer VALUES (?, ?, ?, ?, ?)",
-                (answer.path, state, sha256, self.settings, record),
-            )
+            self._enter_begun(answer)
+        self.claims.give_back(answer.path)
+
+    def _enter_begun(self, answer: Answer) -> None:
+        self._enter(answer.path, *self.begun.pop(answer.path), answer.to_record())
+
+    def _enter(self, name: str, state: str, sha256: str, record: Mapping[str, Any]) -> None:
+        text = json.dumps(record, ensure_ascii=False)
+        self.connection.execute(
+            "INSERT OR REPLACE INTO answer VALUES (?, ?, ?, ?, ?)", (name, state, sha256, self.settings, text)
+        )
 
     def records(self, jobs: Iterable[Named]) -> Iterator[dict[str, Any]]:
         """The records of ``jobs``, in their order."""

@@ -1,5 +1,6 @@
 """Answers for files: one decode, all bundles, batches of one fixed shape."""
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil
@@ -9,7 +10,8 @@ from typing import Protocol
 import torch
 
 from avpipe.bundle import Bundle
-from avpipe.errors import ArgumentError
+from avpipe.device import lacks_memory
+from avpipe.errors import ArgumentError, RunStopped
 from avpipe.features import collate
 from avpipe.inference.decoding import Failed, Finished, Request, Window
 from avpipe.inference.prediction import Job, Prediction, Summary, TaskAnswer, WindowAnswer
@@ -18,7 +20,7 @@ from avpipe.inference.turns import TurnFinder
 from avpipe.inference.vad import check_vad
 from avpipe.inference.voices import voices_among
 from avpipe.inference.word_times import within_speech
-from avpipe.inference.workers import decoded
+from avpipe.inference.workers import NO_LIMITS, Limits, decoded
 from avpipe.objectives import Decoded, Transcription, Verification
 
 SHORT_SHARE = 0.5
@@ -67,6 +69,7 @@ class Predictor:
         turns: also tell who speaks when, with those bundles that compare voices.
         speech: also tell where somebody speaks, with those bundles that transcribe.
         vad: by which rule speech is found for both, and for the times of words: ``energy`` or ``silero``.
+        limits: of each decoding process; what is decoded here has none.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class Predictor:
         turns: bool = False,
         speech: bool = False,
         vad: str = "energy",
+        limits: Limits = NO_LIMITS,
     ) -> None:
         if batch_size < 1:
             raise ArgumentError(f"batch_size={batch_size}", "must be at least 1")
@@ -89,6 +93,7 @@ class Predictor:
         self.workers = workers
         self.turns = turns
         self.speech = speech
+        self.limits = limits
         check_vad(vad)
         self._requests = [
             Request(bundle.preprocessor, vad if _needs_speech(bundle, turns) else None, _quiet_sec(bundle))
@@ -116,7 +121,7 @@ class Predictor:
 
     def _run(self, jobs: Iterable[Job], deliver: Callable[[Prediction], None], workers: int) -> None:
         run = _Run(self.bundles, self.batch_size, self.turns, self.speech, deliver)
-        for job, message in decoded(jobs, self._requests, workers):
+        for job, message in decoded(jobs, self._requests, workers, self.limits):
             if isinstance(message, Window):
                 run.add_window(job, message)
             elif isinstance(message, Finished):
@@ -144,6 +149,8 @@ class _Run:
         self.deliver = deliver
         self.open: dict[Job, _OpenFile] = {}
         self.queues: list[list[tuple[Job, Window]]] = [[] for _ in bundles]
+        self.sizes = [batch_size for _ in bundles]
+        """Windows that each bundle's network takes at a time: fewer, once there was no memory for more."""
 
     def add_window(self, job: Job, window: Window) -> None:
         file = self._file(job)
@@ -183,15 +190,33 @@ class _Run:
         if not queue:
             return
         windows = [window for _, window in queue]
-        for (job, window), decoded_window in zip(queue, self._answers(self.bundles[plan], windows), strict=True):
+        for (job, window), decoded_window in zip(queue, self._answers(plan, windows), strict=True):
             self._enter(self.open[job].answers[plan], self.bundles[plan], window, decoded_window)
             self.open[job].waiting -= 1
         for job in dict.fromkeys(job for job, _ in queue):
             self._close_if_done(job)
 
-    def _answers(self, bundle: Bundle, windows: Sequence[Window]) -> list[Decoded]:
+    def _answers(self, plan: int, windows: Sequence[Window]) -> list[Decoded]:
+        bundle = self.bundles[plan]
+        while True:
+            size = self.sizes[plan]
+            parts = [windows[start : start + size] for start in range(0, len(windows), size)]
+            try:
+                return [said for part in parts for said in self._computed(bundle, part, size)]
+            except (MemoryError, RuntimeError) as error:
+                if not lacks_memory(error):
+                    raise
+                if size == 1:
+                    reason = "there is not enough memory for a single window"
+                    raise RunStopped(bundle.name, reason, "end other programs, or name another device") from error
+            self.sizes[plan] = size // 2
+            told = f"warning: {bundle.name}: no memory for {size} windows at a time; going on with {size // 2}"
+            print(told, file=sys.stderr, flush=True)
+
+    @staticmethod
+    def _computed(bundle: Bundle, windows: Sequence[Window], size: int) -> list[Decoded]:
         # The shape is always the same, so that the same arithmetic is done for a window wherever it stands.
-        features = [window.features for window in windows] + [{}] * (self.batch_size - len(windows))
+        features = [window.features for window in windows] + [{}] * (size - len(windows))
         batch, lengths = collate(features, _steps(bundle))
         with torch.inference_mode():
             output = bundle.network(

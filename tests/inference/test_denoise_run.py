@@ -40,7 +40,7 @@ def recordings(tmp_path):
     return folder
 
 
-def run(recordings, output, *, overwrite=False, workers=1, denoiser=None, told=None, **settings):
+def run(recordings, output, *, overwrite=False, workers=0, denoiser=None, told=None, **settings):
     """(names that were done, records) of a run over a folder."""
     asked = DenoiseSettings(**settings)
     jobs = find_jobs(recordings, output)
@@ -137,11 +137,11 @@ def test_what_the_journal_cannot_take_leaves_no_part(recordings, tmp_path, monke
         raise RunStopped("journal", "its disk is full")
 
     out = tmp_path / "out"
-    genuine = OutputJournal.add
-    monkeypatch.setattr(OutputJournal, "add", full)
+    genuine = OutputJournal._enter_begun
+    monkeypatch.setattr(OutputJournal, "_enter_begun", full)
     with pytest.raises(RunStopped):
         run(recordings, out)
-    monkeypatch.setattr(OutputJournal, "add", genuine)
+    monkeypatch.setattr(OutputJournal, "_enter_begun", genuine)
     assert not [path for path in out.rglob("*") if path.is_file() and ".part" in path.name]
     assert len(run(recordings, out)[0]) == 3
 
@@ -341,7 +341,7 @@ class Confused(Gate):
         return super().stream(sample_rate, channels)
 
 
-@pytest.mark.parametrize(("denoiser", "workers", "said"), [(Crashing(), 2, "crashed"), (Confused(), 1, "shapes do")])
+@pytest.mark.parametrize(("denoiser", "workers", "said"), [(Crashing(), 2, "crashed"), (Confused(), 0, "shapes do")])
 def test_a_fault_costs_one_file(recordings, tmp_path, denoiser, workers, said):
     write(recordings / "b/x.wav", words(1.0, 8000), 8000)
     _, records = run(recordings, tmp_path / "out", denoiser=denoiser, workers=workers)
@@ -350,7 +350,7 @@ def test_a_fault_costs_one_file(recordings, tmp_path, denoiser, workers, said):
     assert not [path for path in (tmp_path / "out").rglob(".*") if "part" in path.name]
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [0, 1, 2])
 def test_a_full_disk_stops_and_the_run_goes_on_later(recordings, tmp_path, monkeypatch, workers):
     out = tmp_path / "out"
     whole = run(recordings, tmp_path / "whole")[1]

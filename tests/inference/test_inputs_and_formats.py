@@ -3,12 +3,15 @@
 import csv
 import json
 import os
+import sys
 
 import pytest
 
 from avpipe.errors import ArgumentError
 from avpipe.inference.formats import write_csv, write_jsonl, writers
 from avpipe.inference.inputs import find_jobs
+from avpipe.inference.label_tracks import write_audacity
+from avpipe.inference.parquet import write_parquet
 
 
 def test_a_folder_is_searched_to_any_depth_and_names_are_relative(tmp_path):
@@ -52,6 +55,10 @@ def test_nothing_to_answer_is_one_line(tmp_path, content):
         find_jobs(tmp_path / "list.txt")
 
 
+def window(start_sec, end_sec, label):
+    return {"start_sec": start_sec, "end_sec": end_sec, "label": label, "score": 0.5}
+
+
 RECORDS = [
     {
         "path": 'a, "b"\n.wav',
@@ -80,6 +87,65 @@ def test_csv_is_a_row_a_task(tmp_path):
         ('a, "b"\n.wav', "two", "", "", "é"),
         ("bad.wav", "", "", "", ""),
     ]
+
+
+def test_parquet_is_a_row_a_task_with_the_whole_answer(tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    coverage = {
+        "asked_sec": 2.0,
+        "decoded_sec": 1.5,
+        "lost_sec": 0.5,
+        "frames_decoded": 3,
+        "frames_lost": 1,
+        "gaps": [],
+    }
+    answer = {"label": "x", "score": 0.5, "text": None, "scores": {"x": 0.5, "y": 0.25}, "windows": []}
+    first = {**RECORDS[0], "coverage": coverage, "tasks": {**RECORDS[0]["tasks"], "one": answer}}
+    rows = parquet.read_table(write_parquet(tmp_path, [first, RECORDS[1]])).to_pylist()
+    assert [(row["path"], row["status"], row["task"], row["label"]) for row in rows] == [
+        ('a, "b"\n.wav', "ok", "one", "x"),
+        ('a, "b"\n.wav', "ok", "two", None),
+        ("bad.wav", "error", None, None),
+    ]
+    assert {name: rows[0].get(name, []) for name in coverage} == coverage
+    assert dict(rows[0]["scores"]) == answer["scores"]
+    assert json.loads(rows[0]["answer"]) == answer
+    assert rows[2]["scores"] is None
+
+
+def test_parquet_of_no_record_is_a_table_all_the_same(tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    assert parquet.read_table(write_parquet(tmp_path, [])).num_rows == 0
+
+
+def test_without_pyarrow_parquet_is_refused_with_the_remedy(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    with pytest.raises(ArgumentError, match=r"format=parquet.*avpipe\[scale\]"):
+        writers(["jsonl", "parquet"])
+
+
+@pytest.mark.parametrize(
+    ("answer", "lines"),
+    [
+        (
+            {"windows": [window(0.0, 2.0, "a"), window(1.0, 3.0, "a"), window(2.0, 3.5, "b\tc\n")]},
+            ["0.000000\t2.000000\ta", "2.000000\t3.500000\tb c"],
+        ),
+        ({"words": [{"text": "ja", "start_sec": 0.1, "end_sec": 0.25}], "windows": []}, ["0.100000\t0.250000\tja"]),
+        (
+            {"turns": [{"label": "anna", "start_sec": 1.0, "end_sec": 2.0}], "windows": [window(0.0, 3.0, "x")]},
+            ["1.000000\t2.000000\tanna"],
+        ),
+    ],
+)
+def test_a_label_track_has_the_finest_that_an_answer_tells(tmp_path, answer, lines):
+    write_audacity(tmp_path, [{"path": "a/x.wav", "tasks": {"task": answer}}])
+    assert (tmp_path / "a/x.wav.labels.txt").read_text(encoding="utf-8").splitlines() == lines
+
+
+def test_nothing_told_is_no_label_track(tmp_path):
+    write_audacity(tmp_path, [{"path": "x.wav", "tasks": {"task": {"windows": []}}}])
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_unknown_format_is_told_with_the_choices():

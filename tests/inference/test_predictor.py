@@ -10,7 +10,7 @@ import torch
 from avpipe.bundle import load_bundle
 from avpipe.config import instantiate
 from avpipe.corpora import Example
-from avpipe.errors import ArgumentError
+from avpipe.errors import ArgumentError, RunStopped
 from avpipe.features import collate
 from avpipe.inference import Job, Predictor
 from avpipe.inference.decoding import Request, Window, decode
@@ -203,6 +203,40 @@ def test_a_crashed_decoder_costs_one_file(bundle, jobs, monkeypatch):
     assert said.pop("05.wav")["reason"].endswith("the decoder crashed on it")
     del expected["05.wav"]
     assert said == expected
+
+
+def test_without_memory_for_a_batch_half_of_it_gives_the_same_answers(bundle, jobs, monkeypatch, capsys):
+    expected = answers([bundle], jobs)
+    genuine = type(bundle.network).forward
+
+    def scarce(self, features, lengths):
+        if len(lengths["audio"]) > 4:
+            raise RuntimeError(
+                "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"
+            )
+        return genuine(self, features, lengths)
+
+    monkeypatch.setattr(type(bundle.network), "forward", scarce)
+    said = answers([bundle], jobs)
+    assert {name: record["status"] for name, record in said.items()} == {
+        name: record["status"] for name, record in expected.items()
+    }
+    for name, record in expected.items():
+        for task, answer in record["tasks"].items():
+            assert said[name]["tasks"][task]["scores"] == pytest.approx(answer["scores"], abs=1e-5)
+    told = capsys.readouterr().err.splitlines()
+    assert [line.split(": ", 2)[2] for line in told] == [
+        f"no memory for {size} windows at a time; going on with {size // 2}" for size in (16, 8)
+    ]
+
+
+def test_without_memory_for_one_window_the_run_stops_with_a_line(bundle, jobs, monkeypatch):
+    def none_at_all(self, features, lengths):
+        raise MemoryError
+
+    monkeypatch.setattr(type(bundle.network), "forward", none_at_all)
+    with pytest.raises(RunStopped, match="not enough memory for a single window"):
+        answers([bundle], jobs)
 
 
 def test_two_bundles_of_one_name_are_refused(bundle):

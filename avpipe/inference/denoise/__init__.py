@@ -64,7 +64,7 @@ def load_denoiser(bundle: str | Path, settings: DenoiseSettings, device: str) ->
 
 
 def num_processes(workers: int | str, device: str, num_files: int) -> int:
-    """How many processes filter files at a time.
+    """How many processes filter files at a time; 0: this one does, without limits.
 
     Raises:
         ArgumentError: for ``workers`` that are neither ``auto`` nor a number from 0.
@@ -74,4 +74,4 @@ def num_processes(workers: int | str, device: str, num_files: int) -> int:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         asked = min(cores, 8)
     # What has begun to use a GPU cannot be forked.
-    return 1 if device != "cpu" else max(1, min(asked, num_files))
+    return 0 if device != "cpu" else min(asked, num_files)

@@ -5,7 +5,7 @@ What was written is entered before it gets its name: killed between the two, the
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,7 +13,7 @@ from avpipe.errors import RunStopped
 from avpipe.files import sha256_of
 from avpipe.inference.denoise.places import sweep
 from avpipe.inference.denoise.record import CleanedFile, Job
-from avpipe.inference.journal import AnyJob, Journal, state_of
+from avpipe.inference.journal import Journal, Named, state_of
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS output (
@@ -45,23 +45,23 @@ class OutputJournal(Journal):
     def recover(self, jobs: Iterable[Job]) -> None:
         """Give finished parts of a run that was killed their names, and remove its unfinished ones."""
         with self._guarded():
-            rows = self.connection.execute("SELECT target, part, state FROM output").fetchall()
-        for target, part, state in rows:
+            rows = self.connection.execute("SELECT name, target, part, state FROM output").fetchall()
+        for name, target, part, state in rows:
             unnamed = self.folder / os.fsdecode(part)
-            if identity(unnamed) == state:
-                os.replace(unnamed, self.folder / os.fsdecode(target))
+            if identity(unnamed) == state and self.claims.take(name):  # a run that lives gives the name itself
+                if identity(unnamed) == state:
+                    os.replace(unnamed, self.folder / os.fsdecode(target))
+                self.claims.give_back(name)
         sweep(dict.fromkeys([self.folder, *(job.target.parent for job in jobs)]))
 
-    def pending(self, jobs: Iterable[AnyJob]) -> Iterator[AnyJob]:
-        """Those of ``jobs`` that were never cleaned, or not of this content and with these settings, or that failed,
-        or whose output is not as it was left.
-        """
-        for job in jobs:
-            assert isinstance(job, Job)
-            if self._stands(job):
-                yield from super().pending([job])
-            else:
-                yield from super().again(job)
+    def _holds(self, job: Named, state: str, sha256: str = "") -> bool:
+        """Not where it failed, either, nor where its output is not as it was left."""
+        assert isinstance(job, Job)
+        return self._stands(job) and super()._holds(job, state, sha256)
+
+    def _entered_as_renamed(self, job: Named, state: str, sha256: str) -> bool:
+        """Never: what was made of it stands under the other name."""
+        return False
 
     def _stands(self, job: Job) -> bool:
         answer = self._row(job.name)
@@ -90,12 +90,13 @@ class OutputJournal(Journal):
                     "INSERT OR REPLACE INTO output VALUES (?, ?, ?, ?, ?, ?)",
                     (job.name, self._place(job.target), self._place(part), identity(part), sha256, _source(job)),
                 )
-                self.add(row)
+                self._enter_begun(row)
                 self.connection.execute("COMMIT")
         except RunStopped:  # on a full disk: what is not entered is nobody's
             part.unlink(missing_ok=True)
             raise
         os.replace(part, job.target)
+        self.claims.give_back(job.name)
 
     def _place(self, path: Path) -> bytes:
         return os.fsencode(path.relative_to(self.folder))

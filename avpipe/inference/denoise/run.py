@@ -15,7 +15,7 @@ from avpipe.inference.denoise.cleaning import FULL, Cleaner, Tell
 from avpipe.inference.denoise.journal import OutputJournal
 from avpipe.inference.denoise.places import part_of, sweep
 from avpipe.inference.denoise.record import CleanedFile, Job, failed
-from avpipe.inference.workers import Send, worked
+from avpipe.inference.workers import NO_LIMITS, Limits, Send, worked
 from avpipe.progress import SoundProgress
 
 _TELL_EVERY_SEC = 0.5
@@ -66,7 +66,13 @@ class _NothingWritten(Exception):
 
 
 def clean_files(
-    jobs: list[Job], journal: OutputJournal, cleaner: Cleaner, workers: int, overwrite: bool, progress: SoundProgress
+    jobs: list[Job],
+    journal: OutputJournal,
+    cleaner: Cleaner,
+    workers: int,
+    overwrite: bool,
+    progress: SoundProgress,
+    limits: Limits = NO_LIMITS,
 ) -> Counter[str]:
     """Clean what the journal does not know yet; returns how many had which status.
 
@@ -74,9 +80,10 @@ def clean_files(
         jobs: all of them.
         journal: of the output folder.
         cleaner: with the network loaded.
-        workers: processes; with fewer than two, this one does all.
+        workers: processes; 0: this one does all, without limits.
         overwrite: whether files at the targets that we did not write may go.
         progress: told of sound and of files.
+        limits: of each process.
 
     Raises:
         RunStopped: the disk is full; what is done is kept.
@@ -91,7 +98,7 @@ def clean_files(
 
     unfinished: set[Path] = set()
 
-    def admitted() -> Iterator[_Task]:
+    def admitted(jobs: Iterable[Job]) -> Iterator[_Task]:
         for job in journal.pending(jobs):
             task = _Task(job, part_of(job.target))
             refused = _refusal(job, overwrite or journal.owns(job), _TAKEN)
@@ -101,9 +108,9 @@ def clean_files(
             else:
                 enter(refused, job, task.part)
 
-    try:
+    def clean(jobs: Iterable[Job]) -> None:
         # Closed before what is unfinished is removed: its processes write that, and files besides.
-        with closing(_messages(admitted(), cleaner, workers, progress)) as messages:
+        with closing(_messages(admitted(jobs), cleaner, workers, progress, limits)) as messages:
             for task, message in messages:
                 if isinstance(message, RunStopped):
                     raise message
@@ -112,6 +119,11 @@ def clean_files(
                     place = printable(task.job.target.relative_to(journal.folder).as_posix())
                     row = replace(message.row, output=place) if message.sha256 else message.row
                     enter(row, task.job, task.part, message.sha256)
+
+    try:
+        clean(jobs)
+        while waiting := journal.elsewhere():
+            clean(waiting)
     finally:
         for part in unfinished:
             part.unlink(missing_ok=True)
@@ -131,19 +143,19 @@ def _refusal(job: Job, overwrite: bool, taken: str) -> CleanedFile | None:
 
 
 def _messages(
-    tasks: Iterable[_Task], cleaner: Cleaner, workers: int, progress: SoundProgress
+    tasks: Iterable[_Task], cleaner: Cleaner, workers: int, progress: SoundProgress, limits: Limits
 ) -> Generator[tuple[_Task, object]]:
     """What becomes of each task, with what is told on the way."""
-    if workers < 2:
+    if workers == 0:
         for task in tasks:
             yield task, _done(cleaner, task, progress.advance)
         return
 
-    def crashed(task: _Task) -> _Done:
+    def lost(task: _Task, reason: str) -> _Done:
         task.part.unlink(missing_ok=True)
-        return _Done(failed(task.job, f"{task.job.path}: the process crashed on it"), "")
+        return _Done(failed(task.job, f"{task.job.path}: {reason}"), "")
 
-    for task, message in worked(tasks, partial(_work, cleaner), workers, (_Done, RunStopped), crashed):
+    for task, message in worked(tasks, partial(_work, cleaner), workers, (_Done, RunStopped), lost, limits):
         if isinstance(message, float):
             progress.advance(message)
         yield task, message
