@@ -1,18 +1,21 @@
 """From a clip to the tensors that a network takes: one deterministic way, for training and for inference alike."""
 
 from avpipe.features.batch import TIME_AXIS, Features, collate
-from avpipe.features.frames import FrameStack
+from avpipe.features.frame_windows import frame_windows
+from avpipe.features.frames import EveryFrame, FrameStack
 from avpipe.features.preprocessor import Preprocessor
 from avpipe.features.sound import LogMel, Waveform
 from avpipe.features.threads import single_threaded
 
 __all__ = [
     "TIME_AXIS",
+    "EveryFrame",
     "Features",
     "FrameStack",
     "LogMel",
     "Preprocessor",
     "Waveform",
     "collate",
+    "frame_windows",
     "single_threaded",
 ]

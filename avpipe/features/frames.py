@@ -58,6 +58,11 @@ class FrameStack(nn.Module):
         return ClipFormat(audio=False, video=True, size_px=self.size_px, stride_sec=self.stride_sec)
 
     @property
+    def shape_px(self) -> tuple[int, int]:
+        """(height, width) of a picture that has the shape of the square."""
+        return self.size_px, self.size_px
+
+    @property
     def frame_sec(self) -> float:
         """Distance of two frames."""
         return self.stride_sec
@@ -88,3 +93,54 @@ class FrameStack(nn.Module):
         top, left = int(down * (height - self.crop_px)), int(across * (width - self.crop_px))
         square = frames[:, top : top + self.crop_px, left : left + self.crop_px]
         return (square.permute(3, 0, 1, 2).float() / 255.0 - self.mean) / self.std
+
+
+class EveryFrame(nn.Module):
+    """Every frame of a film, made small in the decoder; windows are counted in frames, whatever the film's rate.
+
+    Args:
+        height_px: of the small picture, whatever the shape of the film's own.
+        width_px: of the same.
+        window_frames: that a network sees at once.
+        context_frames: at either end of a window that the network only sees, to answer for those between.
+    """
+
+    crops = 1
+
+    def __init__(self, height_px: int, width_px: int, window_frames: int, context_frames: int) -> None:
+        super().__init__()
+        if not 0 <= 2 * context_frames < window_frames:
+            raise ValueError(f"context_frames={context_frames} leave nothing of window_frames={window_frames}")
+        self.height_px = height_px
+        self.width_px = width_px
+        self.window_frames = window_frames
+        self.context_frames = context_frames
+
+    @property
+    def clip_format(self) -> ClipFormat:
+        return ClipFormat(audio=False, video=True, size_px=self.shape_px)
+
+    @property
+    def shape_px(self) -> tuple[int, int]:
+        """(height, width) of a picture."""
+        return self.height_px, self.width_px
+
+    @property
+    def frame_sec(self) -> float:
+        """0: frames lie as far apart as they do in the film."""
+        return 0.0
+
+    def num_steps(self, duration_sec: float) -> int:
+        """Frames in a window at the most, however long it lasts."""
+        return self.window_frames
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """
+        Shape:
+            frames: (T, height_px, width_px, 3), uint8; returns (3, T, height_px, width_px), float32 in [-1, 1].
+        """
+        return frames.permute(3, 0, 1, 2).float() / 127.5 - 1.0
+
+    def views(self, frames: Tensor) -> list[Tensor]:
+        """The one view that there is."""
+        return [self(frames)]
