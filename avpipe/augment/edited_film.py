@@ -49,6 +49,4 @@ class EditedFilm:
         film = make_film(self.materials, self.style, child_generator(generator), self.frames)
         frames = (film.frames * 255.0).round_().byte().permute(0, 2, 3, 1).numpy()
         times = np.arange(self.frames) / 25.0
-        return replace(
-            clip, frames=np.ascontiguousarray(frames), frame_times_sec=times, frame_labels=film.labels()
-        )
+        return replace(clip, frames=np.ascontiguousarray(frames), frame_times_sec=times, frame_labels=film.labels())

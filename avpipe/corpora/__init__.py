@@ -3,6 +3,7 @@
 from avpipe.corpora.acted_emotion import ActedEmotion
 from avpipe.corpora.common_voice import CommonVoice
 from avpipe.corpora.corpus import CORPORA_VARIABLE, SIDES, Corpus
+from avpipe.corpora.cut_lists import CutLists
 from avpipe.corpora.digit_strings import DigitStrings
 from avpipe.corpora.errors import CorpusError
 from avpipe.corpora.esc import Esc
@@ -48,6 +49,7 @@ __all__ = [
     "CommonVoice",
     "Corpus",
     "CorpusError",
+    "CutLists",
     "DigitStrings",
     "Esc",
     "Example",

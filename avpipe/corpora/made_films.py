@@ -160,7 +160,9 @@ class MadeFilms(Corpus):
                 if reel.side == side:
                     seed = [self._seed, _SIDES.index(side), reel.number]
                     style = Style(reel.shape, reel.gradual, drawn=reel.drawn)
-                    _write_film(folder / reel.name, reel, make_film(materials, style, np.random.default_rng(seed), LENGTH))
+                    _write_film(
+                        folder / reel.name, reel, make_film(materials, style, np.random.default_rng(seed), LENGTH)
+                    )
 
     def _digest(self) -> str:
         """What the films are made of and how, in 16 hexadecimal digits."""
@@ -199,7 +201,8 @@ def _write_film(path: Path, reel: Reel, film: MadeFilm) -> None:
         path, map(np.asarray, frames), fps=reel.rate, times_sec=reel.times_sec, codec=codec, options=reel.options
     )
     times = read_clip(path, audio=False, video=True, size_px=(2, 2)).frame_times_sec
-    assert times is not None and len(times) == LENGTH
+    assert times is not None
+    assert len(times) == LENGTH
     transitions = [Transition(float(times[first]), float(times[end])) for first, end in film.between_shots()]
     write_transitions(path.with_name(f"{path.name}.csv"), transitions)
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -37,10 +38,20 @@ class Transition:
         return GRADUAL if self.end_sec > self.start_sec else CUT
 
 
-def told(transitions: Iterable[Transition]) -> str:
+class Spanned(Protocol):
+    """What lasts from one time to another, as a transition does."""
+
+    @property
+    def start_sec(self) -> float: ...
+    @property
+    def end_sec(self) -> float: ...
+
+
+def told(transitions: Iterable[Spanned]) -> str:
     """Transitions in one line: ``1.24 3-3.96`` is a cut at 1.24 s and a gradual one from 3 to 3.96 s."""
     return " ".join(
-        _number(each.start_sec) + (f"-{_number(each.end_sec)}" if each.kind == GRADUAL else "") for each in transitions
+        _number(each.start_sec) + (f"-{_number(each.end_sec)}" if each.end_sec > each.start_sec else "")
+        for each in transitions
     )
 
 

@@ -86,6 +86,14 @@ class FrameStack(nn.Module):
         """
         return [self._square(frames, place) for place in _PLACES[self.crops]]
 
+    def pictures(self, features: Tensor) -> Tensor:
+        """What a network sees, as pictures.
+
+        Shape:
+            features: (3, T, crop_px, crop_px); returns (T, crop_px, crop_px, 3), uint8.
+        """
+        return ((features * self.std + self.mean) * 255.0).round().clamp(0, 255).byte().permute(1, 2, 3, 0)
+
     def _square(self, frames: Tensor, place: float) -> Tensor:
         """The square at a place in [0, 1] along the longer side, in the middle of the shorter one."""
         height, width = frames.shape[1:3]
@@ -144,3 +152,11 @@ class EveryFrame(nn.Module):
     def views(self, frames: Tensor) -> list[Tensor]:
         """The one view that there is."""
         return [self(frames)]
+
+    def pictures(self, features: Tensor) -> Tensor:
+        """What a network sees, as pictures.
+
+        Shape:
+            features: (3, T, height_px, width_px); returns (T, height_px, width_px, 3), uint8.
+        """
+        return ((features + 1.0) * 127.5).round().byte().permute(1, 2, 3, 0)

@@ -1,13 +1,13 @@
 """All that a network takes of a clip."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from avpipe.features.batch import TIME_AXIS, Features
-from avpipe.features.frame_windows import frame_windows
+from avpipe.features.frame_windows import FrameWindows
 from avpipe.features.frames import EveryFrame, FrameStack
 from avpipe.features.sound import LogMel, Waveform
 from avpipe.media import Clip, ClipFormat, WindowPlan
@@ -18,7 +18,7 @@ class Preprocessor(nn.Module):
 
     Args:
         window_sec: length of the windows that a network sees, in seconds; a shorter file is one padded window. Where
-            every frame is seen, so much is decoded at a time, and :meth:`windows` cuts it anew.
+            every frame is seen, so much is decoded at a time, and what :meth:`cutter` makes cuts it anew.
         hop_sec: distance between the starts of two windows, in seconds; as ``window_sec`` where every frame is seen.
         audio: from sound to features; None where the network does not listen.
         video: from frames to features; None where the network does not look.
@@ -97,15 +97,11 @@ class Preprocessor(nn.Module):
         modules = {"audio": self.audio, "video": self.video, "waveform": self.waveform}
         return {sense: module for sense, module in modules.items() if module is not None}
 
-    def windows(self, clips: Iterable[Clip]) -> Iterator[Clip]:
-        """What a network sees of a file, one window after the other.
-
-        Args:
-            clips: of :attr:`plan`, all of a file, in their order.
-        """
+    def cutter(self) -> FrameWindows | None:
+        """What makes the windows that a network sees of the clips of :attr:`plan`, file by file; None: they are it."""
         if not isinstance(self.video, EveryFrame):
-            return iter(clips)
-        return frame_windows(clips, self.video.window_frames, self.video.context_frames)
+            return None
+        return FrameWindows(self.video.window_frames, self.video.context_frames)
 
     def forward(self, clip: Clip) -> Features:
         """The features of the senses that the clip has; a sense that it lacks is absent."""
@@ -148,3 +144,20 @@ class Preprocessor(nn.Module):
         if self.waveform is not None and waveform is not None:
             features["waveform"] = self.waveform(waveform)
         return features
+
+
+def cut_anew(clips: Iterable[tuple[int, Clip]], preprocessors: Sequence[Preprocessor]) -> Iterator[tuple[int, Clip]]:
+    """The windows that networks see of a file: its clips, and those made of them where every frame is seen.
+
+    Args:
+        clips: of the plans of all ``preprocessors``, each with the place of its plan, as they are streamed.
+        preprocessors: by those places.
+    """
+    cutters = {place: cutter for place, each in enumerate(preprocessors) if (cutter := each.cutter()) is not None}
+    for place, clip in clips:
+        if place in cutters:
+            yield from ((place, window) for window in cutters[place].add(clip))
+        else:
+            yield place, clip
+    for place, cutter in cutters.items():
+        yield from ((place, window) for window in cutter.rest())

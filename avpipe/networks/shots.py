@@ -83,8 +83,7 @@ class ShotEncoder(nn.Module):
             nn.Conv3d(3, stem, 3, (1, 2, 2), 1, bias=False), nn.BatchNorm3d(stem), nn.ReLU(inplace=True)
         )
         self.blocks = nn.ModuleList(
-            SpaceTimeBlock(before, after, row)
-            for before, after, row in zip(channels, stages, dilations, strict=False)
+            SpaceTimeBlock(before, after, row) for before, after, row in zip(channels, stages, dilations, strict=False)
         )
         self.neighbours = neighbours
         self.gather = _layer(stages[-1] * 6 + 4 * neighbours, width, 1)

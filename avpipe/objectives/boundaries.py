@@ -24,8 +24,9 @@ class Boundaries(Objective):
 
     A frame is a cut where its score reaches the threshold and is the greatest of its neighbours' within ``apart``
     frames. A run of frames whose gradual score reaches its threshold is a gradual transition, if one of them reaches
-    ``peak`` and it lasts ``shortest`` frames or more; two runs with a gap of up to ``shortest`` frames are one. Cuts within a
-    gradual transition are its part and are not told, nor are fades at the edges of a film, which lead to no other shot.
+    ``peak`` and it lasts ``shortest`` frames or more; two runs with a smaller gap than that are one. Cuts within a
+    gradual transition are its part and are not told, nor are fades at the edges of a film, which lead to no other
+    shot.
 
     Windows of a film share frames; what a frame is, is said by the window that sees as far to either side as the
     network does, so that the answer does not hang on where the film was cut into windows.
@@ -203,7 +204,9 @@ class Boundaries(Objective):
     def tables(self, answers: Sequence[Decoded], targets: Sequence[Any]) -> Mapping[str, list[list[str | int]]]:
         """How many transitions each answer has, and how many of them are right."""
         rows = [_counts(answer, target) for answer, target in zip(answers, targets, strict=True)]
-        return {"counts": [list(COUNTS), *([int(row[name]) for name in COUNTS] for row in rows)]}
+        table: list[list[str | int]] = [list(COUNTS)]
+        table += [[int(row[name]) for name in COUNTS] for row in rows]
+        return {"counts": table}
 
 
 def _counts(answer: Decoded, target: Any) -> Mapping[str, float]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from avpipe.corpora import Example, frame_labels, read_transitions
-from avpipe.features import Features, Preprocessor, single_threaded
+from avpipe.features import Features, Preprocessor, cut_anew, single_threaded
 from avpipe.media import Clip, MediaError, probe, read_clip, stream_clips
 
 Window = tuple[Features, float]
@@ -84,7 +84,7 @@ class Reader:
         """
         example = recording.example
         with stream_clips(example.path, [self.preprocessor.plan], example.start_sec, example.end_sec) as clips:
-            for clip in self.preprocessor.windows(clip for _, clip in clips):
+            for _, clip in cut_anew(clips, [self.preprocessor]):
                 clip = self.with_target(clip, example)
                 with single_threaded():
                     features = self.preprocessor(clip)

@@ -110,9 +110,7 @@ class _Editor:
             comes = len(old) if parts else opening
             next_kind = drawn_kind(self.draw) if self.draw.random() < self.style.gradual else ""
             alone, goes = self._length_alone(), self._gradual_length() if next_kind else 0
-            shot = render_shot(
-                self.pictures, self.view, self.grade, self.draw, comes + alone + goes, self.style.shape
-            )
+            shot = render_shot(self.pictures, self.view, self.grade, self.draw, comes + alone + goes, self.style.shape)
             if comes:
                 old = old if parts else torch.zeros_like(shot[:comes])
                 parts.append(mixed(kind or "dissolve", old, shot[:comes], self.draw))

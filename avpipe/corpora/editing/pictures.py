@@ -30,7 +30,7 @@ def drawn_picture(draw: np.random.Generator, shape: Shape) -> Tensor:
     if kind < 0.3:
         field = clouds(draw, shape, draw.uniform(0.4, 1.0))
     elif kind < 0.55:
-        field = clouds(draw, shape, 0.4).mul(draw.integers(3, 8)).floor()
+        field = clouds(draw, shape, 0.4).mul(int(draw.integers(3, 8))).floor()
         field = field / field.max().clamp_min(1.0)
     elif kind < 0.7:
         field = _stripes(draw, shape)
