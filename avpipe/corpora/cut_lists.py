@@ -1,6 +1,7 @@
 """A folder of films with lists of their transitions."""
 
 import hashlib
+import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -136,7 +137,7 @@ def _read_shots(path: Path) -> Frames:
         if last < first or (shots and first <= shots[-1][1]):
             raise CorpusError(f"{path}, line {number}", "begins before the shot above has ended", "sort the shots")
         shots.append((first, last))
-    return [(before[1] + 1, after[0]) for before, after in zip(shots, shots[1:], strict=False)]
+    return [(before[1] + 1, after[0]) for before, after in itertools.pairwise(shots)]
 
 
 def _read_clip_shots(root: Path) -> dict[str, Frames]:

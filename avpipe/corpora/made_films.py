@@ -22,16 +22,22 @@ from avpipe.errors import ArgumentError
 from avpipe.files import cache_folder, sha256_of
 from avpipe.media import read_clip, write_video
 
-VERSION = 1
+VERSION = 2
 """Of the recipe: another one writes other films, under another name."""
 
 LENGTH = 240
 """Frames of a film."""
 
+USUAL = (12.0, 60.0)
+"""Frames of a shot, about, as :class:`avpipe.corpora.editing.Style` has them."""
+
+EVENTS = 0.4
+"""As of the same: fewer than in training, where they are drawn as often as can be, to be learned."""
+
 _HELD_PX = 168
 """Shorter side of the material: that of the recordings."""
 
-_SHAPES = ((144, 256), (180, 320), (240, 320), (216, 384), (240, 424))
+_SHAPES = ((144, 256), (180, 320), (240, 320), (216, 384))
 _RATES = (Fraction(24), Fraction(25), Fraction(30), Fraction(30000, 1001), Fraction(50), Fraction(60))
 _SUFFIXES = (".mp4", ".mp4", ".mkv", ".avi")
 _SIDES = ("val", "test")
@@ -159,7 +165,7 @@ class MadeFilms(Corpus):
             for reel in reels:
                 if reel.side == side:
                     seed = [self._seed, _SIDES.index(side), reel.number]
-                    style = Style(reel.shape, reel.gradual, drawn=reel.drawn)
+                    style = Style(reel.shape, reel.gradual, drawn=reel.drawn, usual=USUAL, events=EVENTS)
                     _write_film(
                         folder / reel.name, reel, make_film(materials, style, np.random.default_rng(seed), LENGTH)
                     )

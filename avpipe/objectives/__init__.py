@@ -5,6 +5,7 @@ from avpipe.objectives.boundaries import Boundaries
 from avpipe.objectives.classification import UNKNOWN, Classification
 from avpipe.objectives.enhancement import Enhancement
 from avpipe.objectives.interval import bootstrap_interval
+from avpipe.objectives.matching import matched, rates
 from avpipe.objectives.objective import Batch, Boundary, Decoded, FrameScores, Objective, Shot, Word
 from avpipe.objectives.pieces import PieceTranscription
 from avpipe.objectives.transcription import Transcription, WordTranscription, plain_text
@@ -31,5 +32,7 @@ __all__ = [
     "Word",
     "WordTranscription",
     "bootstrap_interval",
+    "matched",
     "plain_text",
+    "rates",
 ]

@@ -25,8 +25,8 @@ class Boundaries(Objective):
     A frame is a cut where its score reaches the threshold and is the greatest of its neighbours' within ``apart``
     frames. A run of frames whose gradual score reaches its threshold is a gradual transition, if one of them reaches
     ``peak`` and it lasts ``shortest`` frames or more; two runs with a smaller gap than that are one. Cuts within a
-    gradual transition are its part and are not told, nor are fades at the edges of a film, which lead to no other
-    shot.
+    gradual transition, and within ``apart`` frames of it, are its part and are not told; nor are fades at the edges of
+    a film, which lead to no other shot.
 
     Windows of a film share frames; what a frame is, is said by the window that sees as far to either side as the
     network does, so that the answer does not hang on where the film was cut into windows.
@@ -153,7 +153,7 @@ class Boundaries(Objective):
         spans = self._spans(gradual)
         within = np.zeros(len(times), bool)
         for first, end in spans:
-            within[first:end] = True
+            within[max(0, first - self.apart) : end + self.apart] = True
         places = [(place, place, float(cuts[place])) for place in self._peaks(cuts) if not within[place]]
         places += [(first, end, float(gradual[first:end].max())) for first, end in spans if first and end < len(times)]
         for first, end, score in sorted(places):

@@ -17,6 +17,10 @@ LONGEST_GRADUAL = 72
 """Frames: 2.9 s at 25 a second, 1.2 s at 60."""
 
 
+SEEN = 0.012
+"""Mean difference of two pictures in [0, 1] below which they are taken for one: three levels of 256."""
+
+
 @dataclass(frozen=True, slots=True)
 class Material:
     """What one shot can be taken of."""
@@ -40,6 +44,10 @@ class Style:
     longest: int = 200
     drawn: float = 0.25
     """Part of the shots that are of drawn material."""
+    usual: tuple[float, float] = (12.0, 90.0)
+    """Frames of a shot, about: those of a film lie around a number between these."""
+    events: float = 1.0
+    """How often lights flash and captions appear: as a part of the most, which is in every third shot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +84,14 @@ def make_film(materials: Sequence[Material], style: Style, draw: np.random.Gener
         frames, spans = frames[torch.from_numpy(pace)], at_pace(spans, pace)
     moved = [(max(0, first - skipped), min(end - skipped, length)) for first, end in spans if end >= skipped]
     kept = tuple((first, end) for first, end in moved if first < length and end > 0)
-    return MadeFilm(spoil(blended(frames[skipped : skipped + length], draw), draw), kept)
+    shown = spoil(blended(frames[skipped : skipped + length], draw), draw)
+    return MadeFilm(shown, tuple(span for span in kept if _is_seen(shown, span)))
+
+
+def _is_seen(frames: Tensor, span: Span) -> bool:
+    """Whether anybody could tell the shots apart, as the film may be all but black: no list would have it else."""
+    first, end = max(0, span[0] - 1), min(span[1], len(frames) - 1)
+    return float((frames[end] - frames[first]).abs().mean()) >= SEEN
 
 
 class _Editor:
@@ -94,7 +109,7 @@ class _Editor:
         """How far the light of a shot is from that of the film."""
         self.stays = float(draw.choice([0.1, 0.35, 0.7]))
         """Part of the cuts after which the same scene is seen from elsewhere."""
-        self.usual = math.exp(draw.uniform(math.log(12.0), math.log(90.0)))
+        self.usual = math.exp(draw.uniform(*map(math.log, style.usual)))
         """Frames of a shot, about."""
         self.pictures = self._other_pictures()
         self.view = View.drawn(draw)
@@ -110,7 +125,7 @@ class _Editor:
             comes = len(old) if parts else opening
             next_kind = drawn_kind(self.draw) if self.draw.random() < self.style.gradual else ""
             alone, goes = self._length_alone(), self._gradual_length() if next_kind else 0
-            shot = render_shot(self.pictures, self.view, self.grade, self.draw, comes + alone + goes, self.style.shape)
+            shot = self._shot(comes + alone + goes)
             if comes:
                 old = old if parts else torch.zeros_like(shot[:comes])
                 parts.append(mixed(kind or "dissolve", old, shot[:comes], self.draw))
@@ -120,6 +135,10 @@ class _Editor:
             kind, old, done = next_kind, shot[comes + alone :], done + comes + alone
             self._change(is_gradual=bool(next_kind))
         return torch.cat(parts), spans
+
+    def _shot(self, frames: int) -> Tensor:
+        style = self.style
+        return render_shot(self.pictures, self.view, self.grade, self.draw, frames, style.shape, style.events)
 
     def _gradual_length(self) -> int:
         shortest, longest = math.log(3.0), math.log(LONGEST_GRADUAL + 1.0)

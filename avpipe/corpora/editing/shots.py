@@ -76,9 +76,18 @@ class Grade:
 
 
 def render_shot(
-    material: Tensor, view: View, grade: Grade, draw: np.random.Generator, frames: int, shape: Shape
+    material: Tensor, view: View, grade: Grade, draw: np.random.Generator, frames: int, shape: Shape, events: float
 ) -> Tensor:
     """Take so many frames of a material.
+
+    Args:
+        material: that is filmed.
+        view: of the camera, when it begins.
+        grade: of the shot.
+        draw: what is drawn.
+        frames: to be taken.
+        shape: of the pictures.
+        events: in [0, 1], how often lights flash and captions appear.
 
     Shape:
         material: (T, 3, height, width), uint8; one frame: a still picture.
@@ -93,9 +102,9 @@ def render_shot(
     for _ in range(_number_of_things(draw, is_still=number == 1)):
         Thing.drawn(draw, frames, largest=0.5).put_on(shown)
     shown = grade.put_on(shown, _light(draw, frames))
-    if draw.random() < 0.12:
+    if draw.random() < 0.18 * events:
         _flash(shown, draw)
-    if draw.random() < 0.2:
+    if draw.random() < 0.27 * events:
         _caption(shown, draw)
     return shown
 
