@@ -4,10 +4,10 @@
     AVPIPE_CORPORA=DIR python scripts/bench_scenes.py [BUNDLE] [OUTPUT.json] [--minutes 3]
 
 **Right and wrong**, on the test films of ``made_films``: cuts at 0 frames, and gradual transitions by overlap, as
-``avpipe.objectives.matched`` counts. PySceneDetect does not say of which kind a boundary is. It is granted whatever suits
-it: a boundary that lies in a true gradual transition counts as gradual and right, and every other one as a cut. So it
-has no false gradual transition at all, and its gradual F1 is bounded by its recall alone. "Any" leaves kinds aside for
-everybody: a boundary is right where it lies at a true cut, or shares a frame with a true gradual transition.
+``avpipe.objectives.matched`` counts. PySceneDetect does not say of which kind a boundary is. It is granted whatever
+suits it: a boundary that lies in a true gradual transition counts as gradual and right, and every other one as a cut.
+So it has no false gradual transition at all, and its gradual F1 is bounded by its recall alone. "Any" leaves kinds
+aside for everybody: a boundary is right where it lies at a true cut, or shares a frame with a true gradual transition.
 
 PySceneDetect's detectors run as they come, and with the threshold and the least length of a shot that score best on the
 validation films (the mean of both F1). ``+ Threshold`` adds its detector of fades to and from black.
