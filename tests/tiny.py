@@ -251,27 +251,23 @@ SCENES: dict[str, Any] = {
         },
         "num_outputs": 2,
     },
-    "objective": {"_target_": "avpipe.objectives.Boundaries", "cut_threshold": 0.5, "peak": 0.5},
+    "objective": {
+        "_target_": "avpipe.objectives.Boundaries",
+        "cut_threshold": 0.506,
+        "gradual_threshold": 0.459,
+        "peak": 0.459,
+    },
 }
 
 
-def save_scenes_bundle(folder: Path, window_frames=48, threshold=0.5, seed=0) -> Path:
+def save_scenes_bundle(folder: Path, window_frames=48, seed=0) -> Path:
     """Write a bundle of an untrained network that sees 8 frames to either side, and finds boundaries here and there."""
     torch.manual_seed(seed)
     preprocessor = {
         **SCENES["preprocessor"],
         "video": {**SCENES["preprocessor"]["video"], "window_frames": window_frames},
     }
-    specs = {
-        **SCENES,
-        "preprocessor": preprocessor,
-        "objective": {
-            **SCENES["objective"],
-            "cut_threshold": threshold,
-            "gradual_threshold": threshold,
-            "peak": threshold,
-        },
-    }
+    specs = {**SCENES, "preprocessor": preprocessor}
     network = instantiate(specs["network"])
     for module in network.modules():
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d):

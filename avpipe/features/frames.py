@@ -110,15 +110,16 @@ class EveryFrame(nn.Module):
         height_px: of the small picture, whatever the shape of the film's own.
         width_px: of the same.
         window_frames: that a network sees at once.
-        context_frames: at either end of a window that the network only sees, to answer for those between.
+        context_frames: at either end of a window that the network only sees, to answer for those between; a quarter of
+            a window at the most, so that no frame is in three of them.
     """
 
     crops = 1
 
     def __init__(self, height_px: int, width_px: int, window_frames: int, context_frames: int) -> None:
         super().__init__()
-        if not 0 <= 2 * context_frames < window_frames:
-            raise ValueError(f"context_frames={context_frames} leave nothing of window_frames={window_frames}")
+        if not 0 <= 4 * context_frames <= window_frames:
+            raise ValueError(f"context_frames={context_frames} are more than a quarter of window_frames={window_frames}")
         self.height_px = height_px
         self.width_px = width_px
         self.window_frames = window_frames
