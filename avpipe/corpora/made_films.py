@@ -22,7 +22,7 @@ from avpipe.errors import ArgumentError
 from avpipe.files import cache_folder, sha256_of
 from avpipe.media import read_clip, write_video
 
-VERSION = 2
+VERSION = 3
 """Of the recipe: another one writes other films, under another name."""
 
 LENGTH = 240
@@ -31,13 +31,13 @@ LENGTH = 240
 USUAL = (12.0, 60.0)
 """Frames of a shot, about, as :class:`avpipe.corpora.editing.Style` has them."""
 
-EVENTS = 0.4
+EVENTS = 0.15
 """As of the same: fewer than in training, where they are drawn as often as can be, to be learned."""
 
 _HELD_PX = 168
 """Shorter side of the material: that of the recordings."""
 
-_SHAPES = ((144, 256), (180, 320), (240, 320), (216, 384))
+_SHAPES = ((144, 256), (180, 320), (240, 320))
 _RATES = (Fraction(24), Fraction(25), Fraction(30), Fraction(30000, 1001), Fraction(50), Fraction(60))
 _SUFFIXES = (".mp4", ".mp4", ".mkv", ".avi")
 _SIDES = ("val", "test")
@@ -78,7 +78,7 @@ class Reel:
     @property
     def drawn(self) -> float:
         """Part of its shots that are drawings."""
-        return self._drawn((0.1, 0.3, 0.3, 1.0), "drawn")
+        return self._drawn((0.1, 0.3, 0.3, 0.3, 1.0), "drawn")
 
     @property
     def times_sec(self) -> list[float] | None:
@@ -127,7 +127,7 @@ class MadeFilms(Corpus):
     has_classes = False
     fixed_split = True
 
-    def __init__(self, root: str | Path | None = None, num_val: int = 16, num_test: int = 60, seed: int = 0) -> None:
+    def __init__(self, root: str | Path | None = None, num_val: int = 16, num_test: int = 48, seed: int = 0) -> None:
         for side, number in zip(_SIDES, (num_val, num_test), strict=True):
             if type(number) is not int or number < 1:
                 raise ArgumentError(f"corpus.num_{side}={number}", "is no number of films", "give 1 or more")

@@ -119,7 +119,9 @@ class EveryFrame(nn.Module):
     def __init__(self, height_px: int, width_px: int, window_frames: int, context_frames: int) -> None:
         super().__init__()
         if not 0 <= 4 * context_frames <= window_frames:
-            raise ValueError(f"context_frames={context_frames} are more than a quarter of window_frames={window_frames}")
+            raise ValueError(
+                f"context_frames={context_frames} are more than a quarter of window_frames={window_frames}"
+            )
         self.height_px = height_px
         self.width_px = width_px
         self.window_frames = window_frames

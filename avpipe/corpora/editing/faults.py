@@ -17,8 +17,8 @@ def spoil(frames: Tensor, draw: np.random.Generator) -> Tensor:
     Shape:
         frames: (T, 3, height, width) in [0, 1]; returned in the same shape.
     """
-    if draw.random() < 0.12:
-        frames = frames * draw.uniform(0.1, 0.5)
+    if draw.random() < 0.08:
+        frames = frames * draw.uniform(0.2, 0.6)
     if draw.random() < 0.12:
         frames = frames.mean(1, keepdim=True).expand(-1, 3, -1, -1) * _sepia(draw)
     if draw.random() < 0.15:

@@ -47,7 +47,7 @@ class Style:
     usual: tuple[float, float] = (12.0, 90.0)
     """Frames of a shot, about: those of a film lie around a number between these."""
     events: float = 1.0
-    """How often lights flash and captions appear: as a part of the most, which is in every third shot."""
+    """How often lights change and flash, and captions appear: as a part of the most, which is in every other shot."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,10 @@ Shape = tuple[int, int]
 """(height, width) in pixels."""
 
 
+LEAST_CONTRAST = 0.05
+"""Deviation of the values of a background: of two that were even, a change of shot could not be told from one of light."""
+
+
 def colours(draw: np.random.Generator, number: int) -> Tensor:
     """(number, 3) in [0, 1], of one mood: all of them near to a line through the colours, dark to light."""
     base, tip = draw.random((2, 3))
@@ -21,11 +25,18 @@ def colours(draw: np.random.Generator, number: int) -> Tensor:
 
 
 def drawn_picture(draw: np.random.Generator, shape: Shape) -> Tensor:
-    """A background: clouds, flat areas, stripes, blocks or a slope of brightness.
+    """A background: clouds, flat areas, stripes, blocks or a slope of brightness; never one that is all but even.
 
     Shape:
         returns (3, height, width) in [0, 1].
     """
+    picture = _background(draw, shape)
+    while float(picture.std((1, 2)).mean()) < LEAST_CONTRAST:
+        picture = _background(draw, shape)
+    return picture
+
+
+def _background(draw: np.random.Generator, shape: Shape) -> Tensor:
     kind = draw.random()
     if kind < 0.3:
         field = clouds(draw, shape, draw.uniform(0.4, 1.0))

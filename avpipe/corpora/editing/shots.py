@@ -87,7 +87,7 @@ def render_shot(
         draw: what is drawn.
         frames: to be taken.
         shape: of the pictures.
-        events: in [0, 1], how often lights flash and captions appear.
+        events: in [0, 1], how often lights change and flash, and captions appear.
 
     Shape:
         material: (T, 3, height, width), uint8; one frame: a still picture.
@@ -101,7 +101,7 @@ def render_shot(
     shown = _through_camera(material, view, draw, frames, shape)
     for _ in range(_number_of_things(draw, is_still=number == 1)):
         Thing.drawn(draw, frames, largest=0.5).put_on(shown)
-    shown = grade.put_on(shown, _light(draw, frames))
+    shown = grade.put_on(shown, _light(draw, frames) if draw.random() < events else None)
     if draw.random() < 0.18 * events:
         _flash(shown, draw)
     if draw.random() < 0.27 * events:
