@@ -13,7 +13,7 @@ Shape = tuple[int, int]
 
 
 LEAST_CONTRAST = 0.05
-"""Deviation of the values of a background: of two that were even, a change of shot could not be told from one of light."""
+"""Deviation of the values of a background: of two even ones, a change of shot could not be told from one of light."""
 
 
 def colours(draw: np.random.Generator, number: int) -> Tensor:
