@@ -11,7 +11,7 @@ from PIL import Image
 
 import avpipe
 from avpipe.bundle import load_bundle
-from avpipe.inference import Job, Predictor, TaskAnswer
+from avpipe.inference import Job, Prediction, Predictor, TaskAnswer
 from avpipe.inference.formats import writers
 from avpipe.inference.prediction import ShotAnswer
 from avpipe.inference.shot_files import TimeCode, write_edl, write_sheets
@@ -71,19 +71,22 @@ def test_times_are_those_of_frames_at_a_rate_that_varies(film, folder):
         assert before.end_sec == after.start_sec
 
 
+class Collected:
+    def __init__(self) -> None:
+        self.found: dict[str, Prediction] = {}
+
+    def add(self, prediction: Prediction) -> None:
+        self.found[prediction.path] = prediction
+
+
 def test_the_answer_is_bit_equal_in_any_order_with_workers_and_beside_other_bundles(film, folder, tmp_path):
     other = write_film(tmp_path / "other.mkv", 70, seed=3)
     bundles = [load_bundle(folder / name) for name in ("scenes48", "look")]
     alone = Predictor(bundles[:1])(film).tasks["scenes48"]
     for workers, jobs in ((0, [other, film]), (1, [film, other])):
-        found = {}
-
-        class Sink:
-            def add(self, prediction, found=found):
-                found[prediction.path] = prediction
-
-        Predictor(bundles, batch_size=3, workers=workers).run([Job(path.name, path) for path in jobs], Sink())
-        answer = found[film.name].tasks["scenes48"]
+        sink = Collected()
+        Predictor(bundles, batch_size=3, workers=workers).run([Job(path.name, path) for path in jobs], sink)
+        answer = sink.found[film.name].tasks["scenes48"]
         assert answer.boundaries == alone.boundaries
         assert [replace(shot, labels={}) for shot in answer.shots] == list(alone.shots)
         assert all("look" in shot.labels for shot in answer.shots)
@@ -249,7 +252,7 @@ def test_a_contact_sheet_has_a_picture_a_shot_and_is_made_once(tmp_path):
     sheets = write_sheets(tmp_path / "out", [record], tmp_path.joinpath)
     with Image.open(sheets["a.mkv"]) as sheet:
         assert sheet.size == (4 + 3 * 164, 4 + 109)
-        greys = [sheet.getpixel((4 + 164 * place + 80, 49))[0] for place in range(3)]
+        greys = [int(np.asarray(sheet)[49, 4 + 164 * place + 80, 0]) for place in range(3)]
     assert greys == pytest.approx([2 * 12, 2 * 62, 2 * 92], abs=4), "half a second into each shot, or its middle"
     written = sheets["a.mkv"].stat().st_mtime_ns
     write_sheets(tmp_path / "out", [record], tmp_path.joinpath)

@@ -109,7 +109,7 @@ class _Editor:
         """How far the light of a shot is from that of the film."""
         self.stays = float(draw.choice([0.1, 0.35, 0.7]))
         """Part of the cuts after which the same scene is seen from elsewhere."""
-        self.usual = math.exp(draw.uniform(*map(math.log, style.usual)))
+        self.usual = math.exp(draw.uniform(math.log(style.usual[0]), math.log(style.usual[1])))
         """Frames of a shot, about."""
         self.pictures = self._other_pictures()
         self.view = View.drawn(draw)
