@@ -22,6 +22,7 @@ from avpipe.networks import (
     ResidualEncoder3d,
     SegmentPooling,
     ShiftEncoder2d,
+    ShotEncoder,
     StatisticsPooling,
     TorchvisionEncoder3d,
     X3dEncoder,
@@ -36,6 +37,7 @@ ENCODERS: dict[str, tuple[Callable[[], nn.Module], str, tuple[int, ...], int]] =
     "frames2d": (FrameEncoder2d, "video", (3, 9, 48, 48), 9),
     "shift2d": (partial(ShiftEncoder2d, blocks=2), "video", (3, 9, 48, 48), 9),
     "x3d": (X3dEncoder, "video", (3, 9, 48, 48), 9),
+    "shots": (partial(ShotEncoder, neighbours=3), "video", (3, 9, 27, 48), 9),
     **{
         name: (partial(TorchvisionEncoder3d, name), "video", (3, 9, 32, 32), 9)
         for name in ("mc3_18", "s3d")  # one that keeps time and one that does not: all are built alike

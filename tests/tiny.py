@@ -222,3 +222,57 @@ def save_speaker_bundle(folder: Path, threshold: float | None = 0.8, seed=0, **o
     origin = Origin("speaker", "voice", "folders", "made here", seed, {"by": "auto"}, "0" * 64, "avpipe train", {})
     save_bundle(folder, specs, network, instantiate(specs["objective"]), origin)
     return folder
+
+
+SCENES: dict[str, Any] = {
+    "preprocessor": {
+        "_target_": "avpipe.features.Preprocessor",
+        "window_sec": 0.5,
+        "hop_sec": 0.5,
+        "video": {
+            "_target_": "avpipe.features.EveryFrame",
+            "height_px": 12,
+            "width_px": 16,
+            "window_frames": 48,
+            "context_frames": 12,
+        },
+    },
+    "network": {
+        "_target_": "avpipe.networks.SequenceNetwork",
+        "encoders": {
+            "video": {
+                "_target_": "avpipe.networks.ShotEncoder",
+                "channels": [4, 4, 4],
+                "dilations": [[1], [1, 2]],
+                "width": 8,
+                "time_dilations": [1],
+                "neighbours": 2,
+            }
+        },
+        "num_outputs": 2,
+    },
+    "objective": {
+        "_target_": "avpipe.objectives.Boundaries",
+        "cut_threshold": 0.506,
+        "gradual_threshold": 0.459,
+        "peak": 0.459,
+    },
+}
+
+
+def save_scenes_bundle(folder: Path, window_frames=48, seed=0) -> Path:
+    """Write a bundle of an untrained network that sees 8 frames to either side, and finds boundaries here and there."""
+    torch.manual_seed(seed)
+    preprocessor = {
+        **SCENES["preprocessor"],
+        "video": {**SCENES["preprocessor"]["video"], "window_frames": window_frames},
+    }
+    specs = {**SCENES, "preprocessor": preprocessor}
+    network = instantiate(specs["network"])
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d):
+            module.running_mean.normal_(0.0, 0.1)
+            module.running_var.uniform_(0.5, 1.5)
+    origin = Origin("scenes", "boundaries", "made_films", "made here", 0, {"by": "auto"}, "0" * 64, "avpipe train", {})
+    save_bundle(folder, specs, network, instantiate(specs["objective"]), origin)
+    return folder

@@ -6,6 +6,7 @@ Each transform is a pure function of what it is given and of the generator's sta
 from avpipe.augment.augmentation import Augmentation, BatchTransform, ClipTransform, FeatureTransform
 from avpipe.augment.band import BandLimit, Colouration
 from avpipe.augment.draw import item_generator, random_start
+from avpipe.augment.edited_film import EditedFilm
 from avpipe.augment.frames import (
     ColourJitter,
     HorizontalFlip,
@@ -31,6 +32,7 @@ __all__ = [
     "Colouration",
     "ColouredNoise",
     "CutMix",
+    "EditedFilm",
     "Equaliser",
     "FeatureTransform",
     "Gain",

@@ -113,6 +113,8 @@ def _card_lines(specs: Mapping[str, Spec], origin: Origin) -> Iterator[str]:
     elif "voices" in specs["objective"]:
         count = len(specs["objective"]["voices"])
         yield f"Tells voices apart, by vectors near to those of the same voice; learned from {count} voices."
+    elif _seen_frames(specs):
+        yield "Finds the shots of a film: cuts, and gradual transitions (fades, dissolves, wipes), by times of frames."
     else:
         yield f"Leaves the {origin.label} of a sound and takes the rest out: for `avpipe denoise bundle=DIR`."
     yield ""
@@ -124,9 +126,14 @@ def _card_lines(specs: Mapping[str, Spec], origin: Origin) -> Iterator[str]:
     yield f"- Licence of the recordings, which the weights carry: {origin.licence}."
     window_sec, hop_sec = (specs["preprocessor"][name] for name in ("window_sec", "hop_sec"))
     is_filter = "waveform" in specs["preprocessor"]
-    yield (
-        f"- Learned on windows of {window_sec} s." if is_filter else f"- Windows of {window_sec} s, every {hop_sec} s."
-    )
+    if seen := _seen_frames(specs):
+        size, frames = f"{seen['width_px']}x{seen['height_px']}", seen["window_frames"]
+        every = frames - 2 * seen["context_frames"]
+        yield f"- Sees every frame at {size} pixels, in windows of {frames} frames, every {every} frames."
+    elif is_filter:
+        yield f"- Learned on windows of {window_sec} s."
+    else:
+        yield f"- Windows of {window_sec} s, every {hop_sec} s."
     if origin.metrics:
         yield ""
         held_out = "its own held-out fold, each network alone"
@@ -135,11 +142,28 @@ def _card_lines(specs: Mapping[str, Spec], origin: Origin) -> Iterator[str]:
         for name, value in origin.metrics.items():
             yield f"| {name} | {value:.4f} |"
     yield ""
+    if _seen_frames(specs):
+        yield from _FILM_LINES
+        return
     yield "These scores hold for recordings like those of the corpus. For other rooms, microphones and voices, and for"
     others = "other noises" if is_filter else "what is none of the labels" if labels else "other words"
     if "voices" in specs["objective"]:
         others = "other languages"
     yield f"{others}, nothing was measured."
+
+
+_FILM_LINES = (
+    "These scores hold for films that code has cut together: real shots of surveillance cameras and drawings, moved,",
+    "graded and spoilt in many ways. On films that people have edited nothing was measured. Frames are counted, not",
+    "seconds: at more than 60 frames a second a gradual transition may be longer than the network sees. Fades at the",
+    "edges of a film lead to no other shot and are not told.",
+)
+
+
+def _seen_frames(specs: Mapping[str, Spec]) -> Spec:
+    """What sees every frame of a film; empty: nothing does."""
+    video = specs["preprocessor"].get("video") or {}
+    return video if "window_frames" in video else {}
 
 
 def _units(objective: Spec) -> str:

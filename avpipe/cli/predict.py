@@ -3,7 +3,8 @@
 usage: avpipe predict bundle=BUNDLE [input=]PATH [output=]DIR [key=value ...]
 
 Writes predictions.jsonl, predictions.csv, summary.json and report.html into DIR, and keeps a journal there: the same
-command again answers only what is missing or has changed.
+command again answers only what is missing or has changed. Of the shots of a film (bundle=scenes) also FILM.shots.csv,
+FILM.shots.jpg (a picture a shot) and FILM.edl; other bundles of the same run label each shot.
 
   bundle       a folder, the name of one that ships (avpipe list; left out: digits), or several from one decode:
                bundle=[run/bundle,digits]
@@ -11,9 +12,10 @@ command again answers only what is missing or has changed.
   output       a folder
   gallery      a folder of people, for bundles that compare voices: one folder a person, which has the person's name,
                with recordings of the voice in it, one or more. The label is then the nearest person's name or unknown
-  format       [jsonl,csv]; of transcripts also srt, vtt, txt: a file beside the name of each recording; of voices also
-               npy (embeddings.npy, and embeddings.csv with the name of each row) and rttm (who speaks when, a file
-               beside the name of each recording; names of the gallery, or speaker_1, speaker_2)
+  format       [jsonl,csv] (where it is left out, of shots also edl, a list that editing programs read, a file beside
+               the name of each film); of transcripts also srt, vtt, txt: a file beside the name of each recording; of
+               voices also npy (embeddings.npy, and embeddings.csv with the name of each row) and rttm (who speaks when,
+               a file beside the name of each recording; names of the gallery, or speaker_1, speaker_2)
   decoding     of transcripts: greedy (where it is left out), or beam (pip install "avpipe[lm]"), a search with
                decoding.lexicon=FILE (a text: its words may be said, and no others; a line with a tab is a word and how
                it is spelled), decoding.lm=FILE (a model of words, ARPA or KenLM), decoding.lm_weight=2,
@@ -34,12 +36,14 @@ Several of these commands at a time may share DIR: each file is answered by one 
 
 exit status: 0 every file was answered, 1 some could not be read (their rows say why), 2 unusable arguments
 example: avpipe predict bundle=digits input=recordings output=answers
+         avpipe predict bundle=[scenes,emotion] input=films output=answers
          avpipe predict bundle=speaker gallery=people input=meetings output=answers format=[jsonl,rttm]
 """
 
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,19 +59,18 @@ from avpipe.inference.inputs import find_jobs
 from avpipe.inference.journal import Journal
 from avpipe.inference.policy import Policy, Told
 from avpipe.inference.search import beam_settings, searching
+from avpipe.inference.shot_files import write_sheets
 from avpipe.inference.subtitles import SUBTITLES
 from avpipe.inference.summary import print_summary, summarise
 from avpipe.inference.vad import check_vad
 from avpipe.inference.voices import voices_among
 from avpipe.inference.workers import Limits
-from avpipe.objectives import Enhancement, Transcription
+from avpipe.objectives import Boundaries, Enhancement, Transcription
 from avpipe.progress import counted
-from avpipe.report import write_prediction_report
+from avpipe.report import located, write_prediction_report
 
 
 def main(config: Mapping[str, Any]) -> int:
-    formats = config["format"] if isinstance(config["format"], list) else [config["format"]]
-    write_each = writers(formats)
     check_vad(config["vad"])
     names = config["bundle"] if isinstance(config["bundle"], list) else [config["bundle"]]
     device = choose_device(config["device"]["name"])
@@ -77,6 +80,9 @@ def main(config: Mapping[str, Any]) -> int:
         if isinstance(bundle.objective, Enhancement):
             raise ArgumentError(f"bundle={bundle.name}", "filters sound and labels nothing", "use avpipe denoise")
     tell_notices(bundles)
+    finds_shots = any(isinstance(bundle.objective, Boundaries) for bundle in bundles)
+    formats = _formats(config["format"], finds_shots)
+    write_each = writers(formats)
     bundles = searching(bundles, beam_settings(config["decoding"]))
     output = Path(config["output"])
     if output.exists() and not output.is_dir():
@@ -106,10 +112,27 @@ def main(config: Mapping[str, Any]) -> int:
         for write in write_each:
             write(output, journal.records(jobs))
         totals = summarise(journal.records(jobs), settings)
-        write_prediction_report(output / "report.html", journal.records(jobs), Path(config["input"]), totals)
+        root = Path(config["input"])
+        find = partial(located, root)
+        sheets = write_sheets(output, journal.records(jobs), find) if finds_shots else {}
+        write_prediction_report(output / "report.html", journal.records(jobs), root, totals, sheets=sheets)
     write_text(output / "summary.json", json.dumps(totals, indent=2, ensure_ascii=False) + "\n")
     print_summary(totals, len(jobs) - sum(summary.statuses.values()), output)
     return 1 if totals["statuses"].get("error") else 0
+
+
+def _formats(asked: Any, finds_shots: bool) -> list[str]:
+    """The names of the formats; ``auto``: those that every answer has, and with shots the list that editors read.
+
+    Raises:
+        ArgumentError: for a list of shots, if no bundle looks for them.
+    """
+    if asked == "auto":
+        return ["jsonl", "csv", *(["edl"] if finds_shots else [])]
+    formats = asked if isinstance(asked, list) else [asked]
+    if "edl" in formats and not finds_shots:
+        raise ArgumentError("format=edl", "no bundle of those named looks for shots", "add one of task=scenes")
+    return formats
 
 
 def _for_voices(

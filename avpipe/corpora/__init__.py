@@ -3,6 +3,7 @@
 from avpipe.corpora.acted_emotion import ActedEmotion
 from avpipe.corpora.common_voice import CommonVoice
 from avpipe.corpora.corpus import CORPORA_VARIABLE, SIDES, Corpus
+from avpipe.corpora.cut_lists import CutLists
 from avpipe.corpora.digit_strings import DigitStrings
 from avpipe.corpora.errors import CorpusError
 from avpipe.corpora.esc import Esc
@@ -14,6 +15,7 @@ from avpipe.corpora.fsdd import Fsdd
 from avpipe.corpora.hmdb51 import Hmdb51
 from avpipe.corpora.kinetics import Kinetics
 from avpipe.corpora.librispeech import LibriSpeech
+from avpipe.corpora.made_films import MadeFilms
 from avpipe.corpora.manifest import Manifest
 from avpipe.corpora.mixtures import Mixtures
 from avpipe.corpora.nemo import Nemo
@@ -24,16 +26,30 @@ from avpipe.corpora.scored import scored_split, whole
 from avpipe.corpora.sources import Sources, mixture_sources
 from avpipe.corpora.speech_commands import SpeechCommands
 from avpipe.corpora.split import Split, make_split
+from avpipe.corpora.transitions import (
+    CUT,
+    GRADUAL,
+    TOLERANCE_SEC,
+    Transition,
+    frame_labels,
+    read_transitions,
+    told,
+    understood,
+)
 from avpipe.corpora.ucf101 import Ucf101
 from avpipe.corpora.yesno import YesNo
 
 __all__ = [
     "CORPORA_VARIABLE",
+    "CUT",
+    "GRADUAL",
     "SIDES",
+    "TOLERANCE_SEC",
     "ActedEmotion",
     "CommonVoice",
     "Corpus",
     "CorpusError",
+    "CutLists",
     "DigitStrings",
     "Esc",
     "Example",
@@ -43,6 +59,7 @@ __all__ = [
     "Hmdb51",
     "Kinetics",
     "LibriSpeech",
+    "MadeFilms",
     "Manifest",
     "Mixtures",
     "Nemo",
@@ -52,11 +69,16 @@ __all__ = [
     "Sources",
     "SpeechCommands",
     "Split",
+    "Transition",
     "Ucf101",
     "YesNo",
+    "frame_labels",
     "make_folds",
     "make_split",
     "mixture_sources",
+    "read_transitions",
     "scored_split",
+    "told",
+    "understood",
     "whole",
 ]

@@ -10,10 +10,11 @@ Features = dict[str, Tensor]
 
 Shape:
     ``"audio"``: (1, n_mels, frames). ``"video"``: (3, T, H, W). ``"waveform"``: (channels, samples), for enhancement.
+    ``"frame_labels"``: (kinds, T), what each frame of a film is, where that is learned.
     All without a batch axis until :func:`collate`.
 """
 
-TIME_AXIS = {"audio": 2, "video": 1, "waveform": 1}
+TIME_AXIS = {"audio": 2, "video": 1, "waveform": 1, "frame_labels": 1}
 """The axis of time in each sense's features, without a batch axis."""
 
 

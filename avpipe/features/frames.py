@@ -58,6 +58,11 @@ class FrameStack(nn.Module):
         return ClipFormat(audio=False, video=True, size_px=self.size_px, stride_sec=self.stride_sec)
 
     @property
+    def shape_px(self) -> tuple[int, int]:
+        """(height, width) of a picture that has the shape of the square."""
+        return self.size_px, self.size_px
+
+    @property
     def frame_sec(self) -> float:
         """Distance of two frames."""
         return self.stride_sec
@@ -81,6 +86,14 @@ class FrameStack(nn.Module):
         """
         return [self._square(frames, place) for place in _PLACES[self.crops]]
 
+    def pictures(self, features: Tensor) -> Tensor:
+        """What a network sees, as pictures.
+
+        Shape:
+            features: (3, T, crop_px, crop_px); returns (T, crop_px, crop_px, 3), uint8.
+        """
+        return ((features * self.std + self.mean) * 255.0).round().clamp(0, 255).byte().permute(1, 2, 3, 0)
+
     def _square(self, frames: Tensor, place: float) -> Tensor:
         """The square at a place in [0, 1] along the longer side, in the middle of the shorter one."""
         height, width = frames.shape[1:3]
@@ -88,3 +101,65 @@ class FrameStack(nn.Module):
         top, left = int(down * (height - self.crop_px)), int(across * (width - self.crop_px))
         square = frames[:, top : top + self.crop_px, left : left + self.crop_px]
         return (square.permute(3, 0, 1, 2).float() / 255.0 - self.mean) / self.std
+
+
+class EveryFrame(nn.Module):
+    """Every frame of a film, made small in the decoder; windows are counted in frames, whatever the film's rate.
+
+    Args:
+        height_px: of the small picture, whatever the shape of the film's own.
+        width_px: of the same.
+        window_frames: that a network sees at once.
+        context_frames: at either end of a window that the network only sees, to answer for those between; a quarter of
+            a window at the most, so that no frame is in three of them.
+    """
+
+    crops = 1
+
+    def __init__(self, height_px: int, width_px: int, window_frames: int, context_frames: int) -> None:
+        super().__init__()
+        if not 0 <= 4 * context_frames <= window_frames:
+            raise ValueError(
+                f"context_frames={context_frames} are more than a quarter of window_frames={window_frames}"
+            )
+        self.height_px = height_px
+        self.width_px = width_px
+        self.window_frames = window_frames
+        self.context_frames = context_frames
+
+    @property
+    def clip_format(self) -> ClipFormat:
+        return ClipFormat(audio=False, video=True, size_px=self.shape_px)
+
+    @property
+    def shape_px(self) -> tuple[int, int]:
+        """(height, width) of a picture."""
+        return self.height_px, self.width_px
+
+    @property
+    def frame_sec(self) -> float:
+        """0: frames lie as far apart as they do in the film."""
+        return 0.0
+
+    def num_steps(self, duration_sec: float) -> int:
+        """Frames in a window at the most, however long it lasts."""
+        return self.window_frames
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """
+        Shape:
+            frames: (T, height_px, width_px, 3), uint8; returns (3, T, height_px, width_px), float32 in [-1, 1].
+        """
+        return frames.permute(3, 0, 1, 2).float() / 127.5 - 1.0
+
+    def views(self, frames: Tensor) -> list[Tensor]:
+        """The one view that there is."""
+        return [self(frames)]
+
+    def pictures(self, features: Tensor) -> Tensor:
+        """What a network sees, as pictures.
+
+        Shape:
+            features: (3, T, height_px, width_px); returns (T, height_px, width_px, 3), uint8.
+        """
+        return ((features + 1.0) * 127.5).round().byte().permute(1, 2, 3, 0)

@@ -1,11 +1,14 @@
 """All that a network takes of a clip."""
 
+from collections.abc import Iterable, Iterator, Sequence
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from avpipe.features.batch import TIME_AXIS, Features
-from avpipe.features.frames import FrameStack
+from avpipe.features.frame_windows import FrameWindows
+from avpipe.features.frames import EveryFrame, FrameStack
 from avpipe.features.sound import LogMel, Waveform
 from avpipe.media import Clip, ClipFormat, WindowPlan
 
@@ -14,8 +17,9 @@ class Preprocessor(nn.Module):
     """From a clip to features; the data module and the predictor use it, and nothing else makes features.
 
     Args:
-        window_sec: length of the windows that a network sees, in seconds; a shorter file is one padded window.
-        hop_sec: distance between the starts of two windows, in seconds.
+        window_sec: length of the windows that a network sees, in seconds; a shorter file is one padded window. Where
+            every frame is seen, so much is decoded at a time, and what :meth:`cutter` makes cuts it anew.
+        hop_sec: distance between the starts of two windows, in seconds; as ``window_sec`` where every frame is seen.
         audio: from sound to features; None where the network does not listen.
         video: from frames to features; None where the network does not look.
         waveform: the sound itself; None where the network does not filter it.
@@ -26,7 +30,7 @@ class Preprocessor(nn.Module):
         window_sec: float,
         hop_sec: float,
         audio: LogMel | None = None,
-        video: FrameStack | None = None,
+        video: FrameStack | EveryFrame | None = None,
         waveform: Waveform | None = None,
     ) -> None:
         super().__init__()
@@ -36,6 +40,8 @@ class Preprocessor(nn.Module):
             raise ValueError(f"audio of {audio.sample_rate} Hz beside a waveform of {waveform.sample_rate} Hz")
         if not 0 < hop_sec <= window_sec:
             raise ValueError(f"hop_sec={hop_sec} must lie above 0 and at or below window_sec={window_sec}")
+        if isinstance(video, EveryFrame) and (audio or waveform or hop_sec != window_sec):
+            raise ValueError("every frame is seen alone, and windows in seconds do not overlap")
         self.window_sec = window_sec
         self.hop_sec = hop_sec
         self.audio = audio
@@ -49,7 +55,12 @@ class Preprocessor(nn.Module):
 
     @property
     def senses(self) -> tuple[str, ...]:
-        return tuple(sense for sense in TIME_AXIS if getattr(self, sense) is not None)
+        return tuple(sense for sense in TIME_AXIS if sense in self._makers)
+
+    @property
+    def counts_frames(self) -> bool:
+        """Whether windows are counted in frames: they are as long as they are, and have no padding."""
+        return isinstance(self.video, EveryFrame)
 
     @property
     def clip_format(self) -> ClipFormat:
@@ -74,20 +85,30 @@ class Preprocessor(nn.Module):
     @property
     def window_steps(self) -> dict[str, int]:
         """Length of each sense's time axis in a full window, to which :func:`avpipe.features.collate` pads."""
-        return {sense: module.num_steps(self.window_sec) for sense, module in self._makers.items()}
+        steps = {sense: module.num_steps(self.window_sec) for sense, module in self._makers.items()}
+        return {**steps, "frame_labels": steps["video"]} if self.counts_frames else steps
 
     def frame_sec(self, sense: str) -> float:
         """Seconds from one place of a sense's time axis to the next."""
         return self._makers[sense].frame_sec
 
     @property
-    def _makers(self) -> dict[str, LogMel | FrameStack | Waveform]:
+    def _makers(self) -> dict[str, LogMel | FrameStack | EveryFrame | Waveform]:
         modules = {"audio": self.audio, "video": self.video, "waveform": self.waveform}
         return {sense: module for sense, module in modules.items() if module is not None}
 
+    def cutter(self) -> FrameWindows | None:
+        """What makes the windows that a network sees of the clips of :attr:`plan`, file by file; None: they are it."""
+        if not isinstance(self.video, EveryFrame):
+            return None
+        return FrameWindows(self.video.window_frames, self.video.context_frames)
+
     def forward(self, clip: Clip) -> Features:
         """The features of the senses that the clip has; a sense that it lacks is absent."""
-        return self.from_tensors(*self.tensors(clip))
+        features = self.from_tensors(*self.tensors(clip))
+        if clip.frame_labels is not None:
+            features["frame_labels"] = torch.from_numpy(clip.frame_labels)
+        return features
 
     def views(self, clip: Clip) -> list[Features]:
         """What prediction averages over: the features of a clip, once for each crop of its pictures."""
@@ -123,3 +144,20 @@ class Preprocessor(nn.Module):
         if self.waveform is not None and waveform is not None:
             features["waveform"] = self.waveform(waveform)
         return features
+
+
+def cut_anew(clips: Iterable[tuple[int, Clip]], preprocessors: Sequence[Preprocessor]) -> Iterator[tuple[int, Clip]]:
+    """The windows that networks see of a file: its clips, and those made of them where every frame is seen.
+
+    Args:
+        clips: of the plans of all ``preprocessors``, each with the place of its plan, as they are streamed.
+        preprocessors: by those places.
+    """
+    cutters = {place: cutter for place, each in enumerate(preprocessors) if (cutter := each.cutter()) is not None}
+    for place, clip in clips:
+        if place in cutters:
+            yield from ((place, window) for window in cutters[place].add(clip))
+        else:
+            yield place, clip
+    for place, cutter in cutters.items():
+        yield from ((place, window) for window in cutter.rest())

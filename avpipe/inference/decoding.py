@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from avpipe.features import Features, Preprocessor, between_silence, single_threaded
+from avpipe.features import Features, Preprocessor, between_silence, cut_anew, single_threaded
 from avpipe.inference.prediction import Job
 from avpipe.inference.speech import Stretch, is_silent, levels_db
 from avpipe.inference.vad import TRACKS
@@ -43,6 +43,8 @@ class Window:
     """Of silence that its features have in front of it."""
     views: int = 1
     """How many messages, one after the other, show this stretch, each another crop of its pictures."""
+    frame_times_sec: np.ndarray | None = None
+    """Presentation times of its frames, where each of them is judged."""
 
     @property
     def features(self) -> Features:
@@ -80,7 +82,7 @@ def decode(job: Job, requests: Sequence[Request]) -> Iterator[Message]:
     plans = [request.preprocessor.plan for request in requests]
     try:
         with stream_clips(job.path, plans, job.start_sec, job.end_sec) as clips:
-            for plan, clip, is_last in _with_last(clips):
+            for plan, clip, is_last in _with_last(cut_anew(clips, [request.preprocessor for request in requests])):
                 is_first = clip.start_sec == job.start_sec
                 with single_threaded():
                     views = [each for each in requests[plan].views(clip, is_first, is_last) if each]
@@ -90,7 +92,8 @@ def decode(job: Job, requests: Sequence[Request]) -> Iterator[Message]:
                 for features in views:
                     arrays = {sense: value.numpy() for sense, value in features.items()}
                     quiet_sec = is_first * requests[plan].quiet_sec
-                    yield Window(plan, clip.start_sec, end_sec, arrays, silent, quiet_sec, len(views))
+                    times_sec = clip.frame_times_sec if requests[plan].preprocessor.counts_frames else None
+                    yield Window(plan, clip.start_sec, end_sec, arrays, silent, quiet_sec, len(views), times_sec)
             with single_threaded():
                 speech = {plan: track.stretches() for plan, track in tracks.items()}
             missing = {plan: error.reason for plan, error in clips.absent.items()}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from avpipe.bundle import Bundle
-from avpipe.corpora import Corpus, Example
+from avpipe.corpora import Corpus, Example, told
 from avpipe.errors import ArgumentError, RunStopped, printable
 from avpipe.inference.prediction import Job, Prediction, TaskAnswer
 from avpipe.inference.predictor import Predictor
@@ -108,11 +108,18 @@ def _scored(corpus: Corpus, example: Example, answer: TaskAnswer) -> ScoredAnswe
         end_sec=example.end_sec,
         group=example.group,
         target=str(example.target),
-        label=str(answer.label if answer.text is None else answer.text),
+        label=_said(answer),
         score=0.0 if answer.score is None else answer.score,
         scores=answer.scores,
         embedding=answer.embedding,
     )
+
+
+def _said(answer: TaskAnswer) -> str:
+    """A label, a transcript, or a list of transitions."""
+    if answer.boundaries is not None:
+        return told(answer.boundaries)
+    return str(answer.label if answer.text is None else answer.text)
 
 
 def _tell_foreign(bundle: Bundle, examples: Sequence[Example]) -> None:

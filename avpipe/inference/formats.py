@@ -10,6 +10,7 @@ from avpipe.files import written_whole
 from avpipe.inference.label_tracks import write_audacity
 from avpipe.inference.parquet import check_parquet, write_parquet
 from avpipe.inference.per_recording import Record
+from avpipe.inference.shot_files import write_edl, write_shot_table
 from avpipe.inference.subtitles import write_srt, write_txt, write_vtt
 from avpipe.inference.voice_files import write_npy, write_rttm
 
@@ -26,7 +27,10 @@ def write_jsonl(folder: Path, records: Iterable[Record]) -> Path:
 
 
 def write_csv(folder: Path, records: Iterable[Record]) -> Path:
-    """``predictions.csv``: a row for each file and task; a file without an answer has one row with empty cells."""
+    """``predictions.csv``: a row for each file and task; a file without an answer has one row with empty cells.
+
+    Beside the name of each film whose shots were looked for: ``<film>.shots.csv``.
+    """
     path = folder / "predictions.csv"
     with written_whole(path) as part, part.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
@@ -35,6 +39,7 @@ def write_csv(folder: Path, records: Iterable[Record]) -> Path:
             head = [record["path"], record["status"], record["reason"]]
             for task, answer in record["tasks"].items() or [("", {})]:
                 rows.writerow([*head, task, *(answer.get(key) for key in ("label", "score", "text"))])
+            write_shot_table(folder, record)
     return path
 
 
@@ -48,6 +53,7 @@ WRITERS: Mapping[str, Writer] = {
     "rttm": write_rttm,
     "audacity": write_audacity,
     "parquet": write_parquet,
+    "edl": write_edl,
 }
 
 

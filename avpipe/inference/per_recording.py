@@ -30,12 +30,13 @@ def write_each(
         for task, answer in answers.items():
             # One of them has the recording's name, several have their tasks' besides.
             ending = suffix if len(answers) == 1 else f".{task}{suffix}"
-            path = folder / f"{_place(record['path'])}{ending}"
+            path = beside(folder, record["path"], ending)
             path.parent.mkdir(parents=True, exist_ok=True)
             write_text(path, content(record, answer))
     return folder
 
 
-def _place(name: str) -> str:
-    """A recording's name as a path below the output, wherever a list took it from."""
-    return PurePosixPath(*(part for part in PurePosixPath(name).parts if part not in ("/", "..", "."))).as_posix()
+def beside(folder: Path, name: str, ending: str) -> Path:
+    """Of a recording's own file below the output, wherever a list took the recording from."""
+    parts = (part for part in PurePosixPath(name).parts if part not in ("/", "..", "."))
+    return folder / f"{PurePosixPath(*parts).as_posix()}{ending}"

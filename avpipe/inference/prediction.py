@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from avpipe.media import Coverage
-from avpipe.objectives import Word
+from avpipe.objectives import Boundary, Word
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,29 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
+class ShotLabel:
+    """What another bundle says of a shot."""
+
+    label: str | None
+    score: float | None
+    text: str | None = None
+    """What is said in it, of a bundle that transcribes."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShotAnswer:
+    """A shot of a film: what lies between two boundaries, or between one and an end of the film."""
+
+    start_sec: float
+    """Presentation time of its first frame."""
+    end_sec: float
+    """Where the next shot begins, or the film ends."""
+    num_frames: int
+    labels: Mapping[str, ShotLabel] = field(default_factory=dict)
+    """By the names of the other bundles of the run that have an answer for it."""
+
+
+@dataclass(frozen=True, slots=True)
 class TaskAnswer:
     """What one bundle says of a file."""
 
@@ -59,6 +82,10 @@ class TaskAnswer:
     """Who speaks when, where that was asked."""
     speech: tuple[tuple[float, float], ...] = ()
     """Of a transcript: (start, end) in seconds of each stretch in which somebody speaks, where that was asked."""
+    shots: tuple[ShotAnswer, ...] = ()
+    """Of a film whose shots were looked for: all of it, shot after shot."""
+    boundaries: tuple[Boundary, ...] | None = None
+    """Between these shots; None: they were not looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +114,8 @@ class Prediction:
         }
 
 
-_ONLY_OF_SOME = ("words", "embedding", "turns", "speech")
-"""Keys that only transcripts have, and only voices."""
+_ONLY_OF_SOME = ("words", "embedding", "turns", "speech", "shots", "boundaries", "labels")
+"""Keys that only transcripts have, only voices, and only films."""
 
 
 def _plain(value: Any) -> Any:
@@ -98,9 +125,14 @@ def _plain(value: Any) -> Any:
         return {key: _plain(part) for key, part in value.items()}
     if isinstance(value, tuple | list):
         return [_plain(part) for part in value]
-    if isinstance(value, Coverage | TaskAnswer | WindowAnswer | Word | Turn):
+    if isinstance(value, Coverage | TaskAnswer | WindowAnswer | Word | Turn | Boundary | ShotAnswer | ShotLabel):
         plain = {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
-        return {name: part for name, part in plain.items() if part != [] or name not in _ONLY_OF_SOME}
+        is_film = isinstance(value, TaskAnswer) and value.boundaries is not None
+        return {
+            name: part
+            for name, part in plain.items()
+            if part not in ([], {}, None) or name not in _ONLY_OF_SOME or (name == "boundaries" and is_film)
+        }
     return value
 
 

@@ -12,16 +12,17 @@ import torch
 from avpipe.bundle import Bundle
 from avpipe.device import lacks_memory
 from avpipe.errors import ArgumentError, RunStopped
-from avpipe.features import collate
+from avpipe.features import TIME_AXIS, collate
 from avpipe.inference.decoding import Failed, Finished, Request, Window
 from avpipe.inference.prediction import Job, Prediction, Summary, TaskAnswer, WindowAnswer
+from avpipe.inference.shots import PlacedAnswer, shots_of, with_labelled_shots
 from avpipe.inference.speech import Stretch
 from avpipe.inference.turns import TurnFinder
 from avpipe.inference.vad import check_vad
 from avpipe.inference.voices import voices_among
 from avpipe.inference.word_times import within_speech
 from avpipe.inference.workers import NO_LIMITS, Limits, decoded
-from avpipe.objectives import Decoded, Transcription, Verification
+from avpipe.objectives import Boundaries, Decoded, Transcription, Verification
 
 SHORT_SHARE = 0.5
 """Of a window: a recording of a voice that is shorter is told to be."""
@@ -44,6 +45,8 @@ class _Answer:
     """What was said of some of the crops of the window at hand, until all are answered."""
     finder: TurnFinder | None = None
     """Where turns are asked for, and the bundle compares voices."""
+    kept: list[PlacedAnswer] | None = None
+    """Of all windows, where another bundle finds shots that are to be labelled."""
 
 
 @dataclass(slots=True)
@@ -147,9 +150,11 @@ class _Run:
         self.turns = turns
         self.speech = speech
         self.deliver = deliver
+        self.finds_shots = any(isinstance(bundle.objective, Boundaries) for bundle in bundles)
         self.open: dict[Job, _OpenFile] = {}
         self.queues: list[list[tuple[Job, Window]]] = [[] for _ in bundles]
-        self.sizes = [batch_size for _ in bundles]
+        # Windows counted in frames are large enough by themselves, and as long as the film allows: none is padded.
+        self.sizes = [1 if bundle.preprocessor.counts_frames else batch_size for bundle in bundles]
         """Windows that each bundle's network takes at a time: fewer, once there was no memory for more."""
 
     def add_window(self, job: Job, window: Window) -> None:
@@ -159,7 +164,7 @@ class _Run:
         file.waiting += 1
         queue = self.queues[window.plan]
         queue.append((job, window))
-        if len(queue) == self.batch_size:
+        if len(queue) >= self.sizes[window.plan]:
             self._answer_queue(window.plan)
 
     def finish(self, job: Job, message: Finished) -> None:
@@ -177,8 +182,12 @@ class _Run:
 
     def _file(self, job: Job) -> _OpenFile:
         if job not in self.open:
-            self.open[job] = _OpenFile([_Answer(finder=self._finder(bundle)) for bundle in self.bundles])
+            self.open[job] = _OpenFile([self._begun(bundle) for bundle in self.bundles])
         return self.open[job]
+
+    def _begun(self, bundle: Bundle) -> _Answer:
+        is_asked = self.finds_shots and not isinstance(bundle.objective, Boundaries)
+        return _Answer(finder=self._finder(bundle), kept=[] if is_asked else None)
 
     def _finder(self, bundle: Bundle) -> TurnFinder | None:
         if self.turns and isinstance(bundle.objective, Verification):
@@ -216,8 +225,13 @@ class _Run:
     @staticmethod
     def _computed(bundle: Bundle, windows: Sequence[Window], size: int) -> list[Decoded]:
         # The shape is always the same, so that the same arithmetic is done for a window wherever it stands.
-        features = [window.features for window in windows] + [{}] * (size - len(windows))
-        batch, lengths = collate(features, _steps(bundle))
+        features = [window.features for window in windows]
+        if bundle.preprocessor.counts_frames:
+            steps = {sense: value.shape[TIME_AXIS[sense]] for sense, value in features[0].items()}
+        else:
+            features += [{}] * (size - len(windows))
+            steps = _steps(bundle)
+        batch, lengths = collate(features, steps)
         with torch.inference_mode():
             output = bundle.network(
                 *({sense: value.to(bundle.device) for sense, value in part.items()} for part in (batch, lengths))
@@ -236,8 +250,15 @@ class _Run:
         if answer.finder is not None:
             answer.finder.add(window.start_sec, window.end_sec, said.embedding)
         said = said.placed(
-            window.start_sec, bundle.step_sec, bundle.preprocessor.overlap_sec, window.quiet_sec, window.end_sec
+            window.start_sec,
+            bundle.step_sec,
+            bundle.preprocessor.overlap_sec,
+            window.quiet_sec,
+            window.end_sec,
+            window.frame_times_sec,
         )
+        if answer.kept is not None:
+            answer.kept.append(PlacedAnswer(window.start_sec, window.end_sec, said))
         # Combined as they come, so that a film of hours keeps one set of scores and not one a window.
         if answer.combined is None:
             answer.combined = said
@@ -258,6 +279,13 @@ class _Run:
             for plan, (bundle, answer) in enumerate(zip(self.bundles, file.answers, strict=True))
             if answer.combined is not None
         }
+        if self.finds_shots:
+            others = {
+                bundle.name: (bundle.objective, answer.kept)
+                for bundle, answer in zip(self.bundles, file.answers, strict=True)
+                if answer.kept
+            }
+            tasks = with_labelled_shots(tasks, others)
         missing = [
             f"{bundle.name}: {file.finished.missing.get(plan, 'nothing in it can be judged')}"
             for plan, (bundle, answer) in enumerate(zip(self.bundles, file.answers, strict=True))
@@ -314,6 +342,8 @@ def _needs_speech(bundle: Bundle, turns: bool) -> bool:
 def _told(said: Decoded, answer: _Answer, speech: tuple[Stretch, ...], with_speech: bool) -> TaskAnswer:
     windows = tuple(answer.windows)
     words = within_speech(said.words, speech)
+    if said.shots:
+        return TaskAnswer(None, None, {}, None, (), shots=shots_of(said), boundaries=said.boundaries)
     told = TaskAnswer(said.label, said.score, said.scores, said.text, windows, words, said.embedding)
     if answer.finder is not None:  # turns say it with names
         return replace(told, turns=answer.finder.turns(speech))

@@ -39,6 +39,8 @@ def _counted_as(answer: Mapping[str, Any]) -> str:
         return str(answer["label"])
     if "embedding" in answer:
         return "(embedding)"
+    if "shots" in answer:
+        return "(shots)"
     return "(no speech)" if answer["text"] == "" else "(text)"
 
 

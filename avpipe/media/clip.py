@@ -77,6 +77,7 @@ class Clip:
         waveform: (channels, samples), float32 in [-1, 1].
         frames: (T, H, W, 3), uint8, RGB, upright.
         frame_times_sec: (T,), float64, presentation times on the file's timeline (never index / fps).
+        frame_labels: (kinds, T), float32, what each frame is, where that is known: decoding never tells.
     """
 
     source: Path
@@ -87,3 +88,4 @@ class Clip:
     frames: np.ndarray | None
     frame_times_sec: np.ndarray | None
     coverage: Coverage
+    frame_labels: np.ndarray | None = None

@@ -1,10 +1,12 @@
 """Loss, metrics and decoding of one kind of output; what a bundle may build."""
 
 from avpipe.objectives.beam import BeamSearch, BeamSettings
+from avpipe.objectives.boundaries import Boundaries
 from avpipe.objectives.classification import UNKNOWN, Classification
 from avpipe.objectives.enhancement import Enhancement
 from avpipe.objectives.interval import bootstrap_interval
-from avpipe.objectives.objective import Batch, Decoded, Objective, Word
+from avpipe.objectives.matching import matched, rates
+from avpipe.objectives.objective import Batch, Boundary, Decoded, FrameScores, Objective, Shot, Word
 from avpipe.objectives.pieces import PieceTranscription
 from avpipe.objectives.transcription import Transcription, WordTranscription, plain_text
 from avpipe.objectives.triplet import TripletVerification
@@ -15,16 +17,22 @@ __all__ = [
     "Batch",
     "BeamSearch",
     "BeamSettings",
+    "Boundaries",
+    "Boundary",
     "Classification",
     "Decoded",
     "Enhancement",
+    "FrameScores",
     "Objective",
     "PieceTranscription",
+    "Shot",
     "Transcription",
     "TripletVerification",
     "Verification",
     "Word",
     "WordTranscription",
     "bootstrap_interval",
+    "matched",
     "plain_text",
+    "rates",
 ]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -68,6 +69,51 @@ class Word:
     """How sure, in [0, 1]."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameScores:
+    """What is said of each frame of a stretch of film.
+
+    Shape:
+        scores: (T, kinds), in [0, 1]; times_sec: (T,), presentation times, once the stretch is placed.
+    """
+
+    scores: np.ndarray
+    times_sec: np.ndarray = field(default_factory=lambda: np.empty(0))
+    end_sec: float = math.nan
+    """Until when its last frame is on show."""
+
+    def part(self, first: int, end: int) -> "FrameScores":
+        """Some of the frames."""
+        return replace(self, scores=self.scores[first:end], times_sec=self.times_sec[first:end])
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """Where one shot of a film ends and the next begins. All times are presentation times of frames."""
+
+    time_sec: float
+    """Of the first frame of the new shot; of a gradual transition, of the frame in its middle."""
+    kind: str
+    """``cut`` or ``gradual``."""
+    score: float
+    """How sure, in [0, 1]."""
+    start_sec: float
+    """Of the first frame that is not the old shot alone."""
+    end_sec: float
+    """Of the first frame that is the new shot alone; of a cut, the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """A stretch of film between two boundaries."""
+
+    start_sec: float
+    """Presentation time of its first frame."""
+    end_sec: float
+    """Where the next shot begins, or the film ends."""
+    num_frames: int
+
+
 @dataclass(frozen=True, slots=True)
 class Decoded:
     """An answer in a person's terms."""
@@ -87,6 +133,11 @@ class Decoded:
     """A vector near to those of the same voice, of length 1 where the answer is finished."""
     border_sec: float = 0.0
     """From where on the units of a window count that lies behind another: the middle of their overlap."""
+    frames: tuple[FrameScores, ...] = ()
+    """Of a film whose every frame is judged, until its answer is finished."""
+    boundaries: tuple[Boundary, ...] = ()
+    shots: tuple[Shot, ...] = ()
+    """Of a film, from its first frame to its end; at least one where boundaries are looked for."""
 
     def placed(
         self,
@@ -95,8 +146,9 @@ class Decoded:
         overlap_sec: float,
         quiet_sec: float = 0.0,
         end_sec: float = math.inf,
+        frame_times_sec: np.ndarray | None = None,
     ) -> "Decoded":
-        """The answer of a window, its units at their seconds in the file.
+        """The answer of a window, its units and frames at their seconds in the file.
 
         Args:
             start_sec: where the window begins.
@@ -104,6 +156,7 @@ class Decoded:
             overlap_sec: of two windows.
             quiet_sec: of silence that the network heard in front of the window.
             end_sec: where the window ends.
+            frame_times_sec: of the window's frames, where each is judged.
         """
 
         def seconds(steps: float) -> float:
@@ -112,7 +165,10 @@ class Decoded:
         units = tuple(
             Word(each.text, seconds(each.start_sec), seconds(each.end_sec), each.score) for each in self.units
         )
-        return replace(self, units=units, border_sec=start_sec + overlap_sec / 2.0)
+        frames = self.frames
+        if frame_times_sec is not None:
+            frames = tuple(replace(each, times_sec=frame_times_sec, end_sec=end_sec) for each in frames)
+        return replace(self, units=units, border_sec=start_sec + overlap_sec / 2.0, frames=frames)
 
 
 class Objective(nn.Module, ABC):

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from avpipe.report.answers import ScoredAnswer
 
 if TYPE_CHECKING:
+    from avpipe.report.contact_sheet import write_contact_sheet
     from avpipe.report.cross_validation import CrossValidationReport, FoldRow, write_cross_validation_report
     from avpipe.report.denoising import write_denoise_report
     from avpipe.report.exhibits import explained
-    from avpipe.report.predictions import write_prediction_report
+    from avpipe.report.predictions import located, write_prediction_report
     from avpipe.report.scores import EvaluationReport, TrainingReport, write_evaluation_report, write_training_report
 
 __all__ = [
@@ -22,6 +23,8 @@ __all__ = [
     "ScoredAnswer",
     "TrainingReport",
     "explained",
+    "located",
+    "write_contact_sheet",
     "write_cross_validation_report",
     "write_denoise_report",
     "write_evaluation_report",
@@ -29,7 +32,7 @@ __all__ = [
     "write_training_report",
 ]
 
-_PAGES = ("cross_validation", "denoising", "exhibits", "predictions", "scores")
+_PAGES = ("contact_sheet", "cross_validation", "denoising", "exhibits", "predictions", "scores")
 
 
 def __getattr__(name: str) -> Any:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from avpipe.errors import AvpipeError
-from avpipe.features import Features, FrameStack, Preprocessor
+from avpipe.features import Features, Preprocessor
 from avpipe.media import Clip, read_clip, stream_clips
 from avpipe.report.answers import ScoredAnswer
 from avpipe.report.images import SOUND_HZ, heated_pixels, jpeg_uri, mel_pixels, sound_uri, strip_pixels
@@ -89,7 +89,7 @@ def _pictures(
             (warm,) = heated_pixels(pixels[None], maps["audio"][None, ::-1])
             pictures.append((jpeg_uri(warm), f"{told}; warm: what spoke for the answer"))
     if "video" in features and preprocessor.video is not None:
-        frames = _seen_frames(features["video"].numpy(), preprocessor.video)
+        frames = preprocessor.video.pictures(features["video"]).numpy()
         end_sec = clip.start_sec + preprocessor.window_sec
         told = f"{min(6, len(frames))} of {len(frames)} frames, {clip.start_sec:.1f} to {end_sec:.1f} s"
         pictures.append((jpeg_uri(strip_pixels(frames)), told))
@@ -97,12 +97,6 @@ def _pictures(
             warm = strip_pixels(heated_pixels(frames, maps["video"]))
             pictures.append((jpeg_uri(warm), f"{told}; warm: what spoke for the answer"))
     return tuple(pictures)
-
-
-def _seen_frames(video: np.ndarray, stack: FrameStack) -> np.ndarray:
-    """Standardised (3, T, H, W) back to pictures, (T, H, W, 3) uint8."""
-    values = (video * stack.std.numpy() + stack.mean.numpy()) * 255.0
-    return values.round().clip(0, 255).astype(np.uint8).transpose(1, 2, 3, 0)
 
 
 def _sound(answer: ScoredAnswer) -> str:

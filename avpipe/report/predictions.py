@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from avpipe.report.images import data_uri
 from avpipe.report.page import flattened, write_page
 from avpipe.report.thumbnails import NUM_PEAKS, Thumbnail, thumbnail
 from avpipe.report.timeline import Segment, segments
@@ -15,6 +16,8 @@ MAX_PICTURES = 200
 MAX_ROWS = 2000
 MAX_SCORES = 3
 MAX_TEXT = 400
+MAX_SHEETS = 50
+"""Of films whose shots the page itself shows: the first so many."""
 NUM_COLOURS = 10
 
 _COUNTS = frozenset(("num_files", "statuses", "seconds", "labels"))
@@ -46,14 +49,24 @@ class RowView:
     seconds: float | None
     answers: tuple[AnswerView, ...]
     thumbnail: Thumbnail | None
+    num_shots: int = 0
+    sheet: str = ""
+    """A data URI: a picture a shot."""
 
 
 class _Rows:
     """Rows of the first records, made when the template asks for them; of the others only the number is kept."""
 
     def __init__(
-        self, records: Iterable[Record], root: Path, colours: Mapping[tuple[str, str], int], pictures: int, rows: int
+        self,
+        records: Iterable[Record],
+        root: Path,
+        colours: Mapping[tuple[str, str], int],
+        pictures: int,
+        rows: int,
+        sheets: Mapping[str, Path],
     ) -> None:
+        self._sheets = dict(list(sheets.items())[:MAX_SHEETS])
         self._records = records
         self._root = root
         self._colours = colours
@@ -69,12 +82,15 @@ class _Rows:
                 continue
             self.num_shown += 1
             wanted = index < self._max_pictures and record["status"] != "error"
-            yield self._row(record, thumbnail(_located(self._root, record["path"])) if wanted else None)
+            yield self._row(record, thumbnail(located(self._root, record["path"])) if wanted else None)
 
     def _row(self, record: Record, picture: Thumbnail | None) -> RowView:
         answers = tuple(self._answer(task, answer) for task, answer in record["tasks"].items())
         seconds = (record["coverage"] or {}).get("asked_sec")
-        return RowView(record["path"], record["status"], record["reason"], seconds, answers, picture)
+        num_shots = max((len(answer.get("shots", ())) for answer in record["tasks"].values()), default=0)
+        sheet = self._sheets.get(record["path"])
+        shown = data_uri(sheet.read_bytes(), "image/jpeg") if sheet is not None else ""
+        return RowView(record["path"], record["status"], record["reason"], seconds, answers, picture, num_shots, shown)
 
     def _answer(self, task: str, answer: Record) -> AnswerView:
         ranked = sorted((answer.get("scores") or {}).items(), key=lambda pair: -pair[1])
@@ -94,7 +110,7 @@ class _Rows:
         )
 
 
-def _located(root: Path, name: str) -> Path:
+def located(root: Path, name: str) -> Path:
     """The file behind a record's name; ``root`` is what was given as input: a folder, a list or a file."""
     if root.is_dir():
         return root / name
@@ -122,6 +138,7 @@ def write_prediction_report(
     title: str = "Answers",
     max_pictures: int = MAX_PICTURES,
     max_rows: int = MAX_ROWS,
+    sheets: Mapping[str, Path] | None = None,
 ) -> Path:
     """Write the page of a labelled folder to ``path``.
 
@@ -133,6 +150,7 @@ def write_prediction_report(
         title: of the page.
         max_pictures: of files that are read again for a picture: the first so many.
         max_rows: of the table; the others are counted.
+        sheets: JPEG files with a picture a shot, by the names of their films.
     """
     labels = summary.get("labels") or {}
     colours = _colours(labels)
@@ -144,7 +162,7 @@ def write_prediction_report(
             task: [(label, count, colours.get((task, label))) for label, count in counts.items()]
             for task, counts in labels.items()
         },
-        "rows": _Rows(records, root, colours, max_pictures, max_rows),
+        "rows": _Rows(records, root, colours, max_pictures, max_rows, sheets or {}),
         "num_peaks": NUM_PEAKS,
         "max_rows": max_rows,
     }

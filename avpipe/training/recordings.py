@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from avpipe.corpora import Example
-from avpipe.features import Features, Preprocessor, single_threaded
+from avpipe.corpora import Example, frame_labels, read_transitions
+from avpipe.features import Features, Preprocessor, cut_anew, single_threaded
 from avpipe.media import Clip, MediaError, probe, read_clip, stream_clips
 
 Window = tuple[Features, float]
@@ -84,7 +84,7 @@ class Reader:
         """
         example = recording.example
         with stream_clips(example.path, [self.preprocessor.plan], example.start_sec, example.end_sec) as clips:
-            for _, clip in clips:
+            for _, clip in cut_anew(clips, [self.preprocessor]):
                 clip = self.with_target(clip, example)
                 with single_threaded():
                     features = self.preprocessor(clip)
@@ -92,11 +92,14 @@ class Reader:
                     yield features, clip.coverage.asked_sec
 
     def with_target(self, clip: Clip, example: Example) -> Clip:
-        """The clip with the sound of the example's target behind its own; as it is, where the target is no recording.
+        """The clip with what is to be learned of it: the sound of the example's target behind its own, where that is a
+        recording; labels of its frames, where the example has a list of transitions; else as it is.
 
         Raises:
             MediaError: if the target cannot be read.
         """
+        if self.preprocessor.counts_frames and example.annotation is not None and clip.frame_times_sec is not None:
+            return replace(clip, frame_labels=frame_labels(read_transitions(example.annotation), clip.frame_times_sec))
         if clip.waveform is None or not isinstance(example.target, Path):
             return clip
         target = clip.waveform

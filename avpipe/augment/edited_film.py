@@ -1,0 +1,52 @@
+"""Films cut together as they are drawn: what is learned of the seams between shots."""
+
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from avpipe.augment.draw import child_generator
+from avpipe.corpora.editing import Material, Style, make_film
+from avpipe.corpora.made_films import read_materials, recordings_of
+from avpipe.media import Clip
+
+_HELD_PX = 72
+"""Shorter side of the material, in pixels: some more than films have, as cameras come nearer."""
+
+
+class EditedFilm:
+    """Another film in place of the clip, made of all training recordings and of drawings, and labels of its frames.
+
+    Args:
+        root: as of :class:`avpipe.corpora.MadeFilms`, of which the training side alone is drawn from.
+        frames: of a film.
+        height_px: of its pictures.
+        width_px: of its pictures.
+        gradual: part of the transitions that are gradual.
+        drawn: part of the shots that are drawings.
+    """
+
+    def __init__(
+        self,
+        root: str | Path | None = None,
+        frames: int = 128,
+        height_px: int = 27,
+        width_px: int = 48,
+        gradual: float = 0.4,
+        drawn: float = 0.3,
+    ) -> None:
+        self.recordings = recordings_of(root)["train"]
+        self.frames = frames
+        self.style = Style((height_px, width_px), gradual, drawn=drawn)
+
+    @cached_property
+    def materials(self) -> list[Material]:
+        """All recordings, in memory: less than 200 MB of Fights."""
+        return read_materials(self.recordings, _HELD_PX)
+
+    def __call__(self, clip: Clip, generator: np.random.Generator) -> Clip:
+        film = make_film(self.materials, self.style, child_generator(generator), self.frames)
+        frames = (film.frames * 255.0).round_().byte().permute(0, 2, 3, 1).numpy()
+        times = np.arange(self.frames) / 25.0
+        return replace(clip, frames=np.ascontiguousarray(frames), frame_times_sec=times, frame_labels=film.labels())
