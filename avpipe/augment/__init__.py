@@ -14,6 +14,7 @@ from avpipe.augment.frames import (
     RandomResizedCrop,
     TemporalJitter,
 )
+from avpipe.augment.lips import FrameJitter, FrameMask
 from avpipe.augment.mixing import CutMix, Mixture, MixUp
 from avpipe.augment.noise import ColouredNoise, Noise
 from avpipe.augment.noisy_speech import Overload, Pause, SpeechInNoise
@@ -33,6 +34,8 @@ __all__ = [
     "CutMix",
     "Equaliser",
     "FeatureTransform",
+    "FrameJitter",
+    "FrameMask",
     "Gain",
     "HorizontalFlip",
     "MixUp",

@@ -3,6 +3,7 @@
 from avpipe.features.batch import TIME_AXIS, Features, collate
 from avpipe.features.edges import between_silence
 from avpipe.features.frames import FrameStack
+from avpipe.features.mouth import MouthStack
 from avpipe.features.preprocessor import Preprocessor
 from avpipe.features.sound import LogMel, Waveform
 from avpipe.features.threads import single_threaded
@@ -12,6 +13,7 @@ __all__ = [
     "Features",
     "FrameStack",
     "LogMel",
+    "MouthStack",
     "Preprocessor",
     "Waveform",
     "between_silence",

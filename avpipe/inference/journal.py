@@ -3,13 +3,14 @@
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self, TypeVar
 
 from avpipe.errors import RunStopped
 from avpipe.files import sha256_of
+from avpipe.media import boxes_file
 
 VERSION = 1
 _SCHEMA = """
@@ -76,10 +77,10 @@ class Journal:
         """Those of ``jobs`` that were never answered, or not for this content and these settings."""
         for job in jobs:
             known = self._row(job.name)
-            state = state_of(job.path)
+            state = _of_all(state_of, job)
             if known is not None and known[2] == self.settings and state and known[0] == state:
                 continue
-            sha256 = content_of(job.path)
+            sha256 = _of_all(content_of, job)
             if known is not None and known[2] == self.settings and sha256 and known[1] == sha256:
                 continue
             self.begun[job.name] = (state, sha256)
@@ -87,7 +88,7 @@ class Journal:
 
     def again(self, job: AnyJob) -> Iterator[AnyJob]:
         """The job, to be answered whatever was."""
-        self.begun[job.name] = (state_of(job.path), content_of(job.path))
+        self.begun[job.name] = (_of_all(state_of, job), _of_all(content_of, job))
         yield job
 
     def add(self, answer: Answer) -> None:
@@ -122,6 +123,12 @@ class Journal:
             reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
             remedy = "make room or give rights, then run the same command again: what is done is kept"
             raise RunStopped(self.path, reason, remedy) from error
+
+
+def _of_all(told: Callable[[Path], str], job: Named) -> str:
+    """What is told of a file, and of the boxes beside it, where there are any; empty where nothing is of the file."""
+    boxes = boxes_file(job.path)
+    return told(job.path) and " ".join([told(job.path), *([told(boxes)] if boxes else [])])
 
 
 def state_of(path: Path) -> str:

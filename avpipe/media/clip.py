@@ -87,3 +87,5 @@ class Clip:
     frames: np.ndarray | None
     frame_times_sec: np.ndarray | None
     coverage: Coverage
+    picture_px: tuple[int, int] | None = None
+    """(height, width) of the upright picture that the frames were scaled from; None: not known."""

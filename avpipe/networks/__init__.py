@@ -5,6 +5,7 @@ from avpipe.networks.ecapa import EcapaEncoder
 from avpipe.networks.ensemble import Ensemble
 from avpipe.networks.frames2d import FrameEncoder2d
 from avpipe.networks.fusion import Concatenation, Identity
+from avpipe.networks.lips import LipEncoder
 from avpipe.networks.network import Network, Output
 from avpipe.networks.pooling import AttentivePooling, MeanPooling, SegmentPooling, StatisticsPooling
 from avpipe.networks.residual2d import ResidualEncoder2d
@@ -12,7 +13,7 @@ from avpipe.networks.residual3d import ResidualEncoder3d
 from avpipe.networks.sequence import SequenceNetwork
 from avpipe.networks.shift2d import ShiftEncoder2d
 from avpipe.networks.stft import Stft
-from avpipe.networks.time_conv import TimeConvEncoder
+from avpipe.networks.time_conv import TimeConv, TimeConvEncoder
 from avpipe.networks.torchvision3d import TorchvisionEncoder3d
 from avpipe.networks.x3d import X3dEncoder
 
@@ -24,6 +25,7 @@ __all__ = [
     "Ensemble",
     "FrameEncoder2d",
     "Identity",
+    "LipEncoder",
     "MeanPooling",
     "Network",
     "Output",
@@ -34,6 +36,7 @@ __all__ = [
     "ShiftEncoder2d",
     "StatisticsPooling",
     "Stft",
+    "TimeConv",
     "TimeConvEncoder",
     "TorchvisionEncoder3d",
     "X3dEncoder",
