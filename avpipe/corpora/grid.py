@@ -15,7 +15,8 @@ _WORDS: tuple[dict[str, str], ...] = (
     {"b": "blue", "g": "green", "r": "red", "w": "white"},
     {"a": "at", "b": "by", "i": "in", "w": "with"},
     {letter: letter for letter in "abcdefghijklmnopqrstuvxyz"},
-    dict(zip("z123456789", "zero one two three four five six seven eight nine".split(), strict=True)),
+    {"z": "zero", "1": "one", "2": "two", "3": "three", "4": "four"}
+    | {"5": "five", "6": "six", "7": "seven", "8": "eight", "9": "nine"},
     {"a": "again", "n": "now", "p": "please", "s": "soon"},
 )
 """By their signs in a name: command, colour, preposition, letter (all but w), digit, adverb."""
@@ -65,7 +66,8 @@ class Grid(Corpus):
             text = sentence(path.stem)
             if path.suffix.lower() not in FILM_SUFFIXES or text is None:
                 continue
-            speaker = next((part for part in reversed(path.parent.parts) if _SPEAKER.fullmatch(part)), "")
+            above = reversed(path.relative_to(self.root).parent.parts)
+            speaker = next((part for part in above if _SPEAKER.fullmatch(part)), "")
             alignment = self._alignment(path, speaker)
             if alignment is not None:
                 said, doubt = _read_alignment(alignment)
@@ -84,7 +86,7 @@ class Grid(Corpus):
             folders.append(folders[-1].parent)
         places = [folder / inner for folder in folders for inner in ("", "align", *_under(speaker))]
         # A folder of several speakers' alignments in one heap would give one's words to another.
-        own = [place for place in places if not speaker or speaker in place.parts]
+        own = [place for place in places if not speaker or speaker in place.relative_to(self.root).parts]
         return next((place / name for place in own if (place / name).is_file()), None)
 
 

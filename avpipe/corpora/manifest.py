@@ -21,8 +21,8 @@ class Manifest(Corpus):
     """A CSV (``.tsv``: with tabs) or JSONL file, one recording, or stretch of one, a line.
 
     Columns, all but the first optional: ``path`` (relative to ``root``, or absolute), ``label``, ``group``, ``split``
-    (train, val or test), ``start_sec``, ``end_sec``, ``text``, ``boxes`` (a table of where in a film to look, relative to
-    ``root``, or absolute). Others are not looked at.
+    (train, val or test), ``start_sec``, ``end_sec``, ``text``, ``boxes`` (a table of where in a film to
+    look, named as ``path`` is). Others are not looked at.
 
     Args:
         path: the file.

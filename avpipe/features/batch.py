@@ -9,7 +9,8 @@ Features = dict[str, Tensor]
 """What a network takes, by sense.
 
 Shape:
-    ``"audio"``: (1, n_mels, frames). ``"video"``: (channels, T, H, W), 3 or, grey, 1. ``"waveform"``: (channels, samples), for enhancement.
+    ``"audio"``: (1, n_mels, frames). ``"video"``: (3, T, H, W), or (1, T, H, W) in grey.
+    ``"waveform"``: (channels, samples), for enhancement.
     All without a batch axis until :func:`collate`.
 """
 

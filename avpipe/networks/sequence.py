@@ -40,8 +40,9 @@ class SequenceNetwork(nn.Module):
         sense_dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        if (len(encoders) > 1) != (joint is not None):
-            raise ValueError(f"{len(encoders)} senses ({', '.join(encoders)}): joint layers are for several of them")
+        if not encoders or (len(encoders) > 1) != (joint is not None):
+            found = f"{len(encoders)} ({', '.join(encoders)}) {'without' if joint is None else 'with'} joint layers"
+            raise ValueError(f"a sequence network has one sense, or several and joint layers, not {found}")
         if not 0.0 <= sense_dropout < 1.0:
             raise ValueError(f"sense_dropout={sense_dropout} must lie in [0, 1)")
         self.encoders = nn.ModuleDict(dict(encoders))
@@ -64,11 +65,10 @@ class SequenceNetwork(nn.Module):
 
     @property
     def context_steps(self) -> int | None:
-        """Steps to either side that a step depends on; None: not known."""
+        """Steps to either side that a step depends on, but for the few of a silent front end; None: not known."""
         parts = [getattr(encoder, "context_steps", None) for encoder in self.encoders.values()]
         if self.joint is None:
             return parts[0]
-        # A front end that says nothing of itself sees a step or two, which the joint layers' edges never miss.
         return self.joint.context_steps + max(part or 0 for part in parts)
 
     def step_sec(self, preprocessor: Preprocessor) -> float:
