@@ -12,7 +12,7 @@ from avpipe.config import instantiate
 from avpipe.features import TIME_AXIS
 from avpipe.media import Clip, Coverage
 from tests.mouths import PLACE, picture
-from tests.synthetic import tone
+from tests.synthetic import noise, tone
 
 AUDIO: dict[str, Any] = {
     "preprocessor": {
@@ -221,7 +221,7 @@ def save_lips_bundle(folder: Path, kind=LIPS, seed=0) -> Path:
             module.running_mean.normal_(0.0, 0.1)
             module.running_var.uniform_(0.5, 1.5)
     frames = np.stack([picture("aoeaoaae oa", time) for time in np.arange(0.0, 2.4, 0.04)])
-    waveform = tone(2.4) if preprocessor.audio is not None else None
+    waveform = noise(2.4) if preprocessor.audio is not None else None
     clip = Clip(folder, 0.0, waveform, 16000, frames, np.arange(60) * 0.04, Coverage())
     features = preprocessor(preprocessor.cut(clip, None))
     lengths = {sense: torch.tensor([value.shape[TIME_AXIS[sense]]]) for sense, value in features.items()}

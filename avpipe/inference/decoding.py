@@ -40,7 +40,7 @@ class Window:
     silent: bool
     """Whether there is nothing to be heard in it."""
     quiet_sec: float = 0.0
-    """Of silence that its features have in front of it."""
+    """Of silence that its features have in front of it; below 0: so much of its beginning they lack."""
     views: int = 1
     """How many messages, one after the other, show this stretch, each another crop of its pictures."""
 
@@ -89,14 +89,14 @@ def decode(job: Job, requests: Sequence[Request]) -> Iterator[Message]:
                 if plan in boxes and clip.picture_px and (note := boxes[plan].note(clip.picture_px)):
                     notes[plan] = note
                 with single_threaded():
-                    clip = requests[plan].preprocessor.cut(clip, boxes.get(plan))
+                    start_sec, clip = clip.start_sec, requests[plan].preprocessor.cut(clip, boxes.get(plan))
                     views = [each for each in requests[plan].views(clip, is_first, is_last) if each]
                     if plan in tracks:
                         tracks[plan].add(clip)
                 for features in views:
                     arrays = {sense: value.numpy() for sense, value in features.items()}
-                    quiet_sec = is_first * requests[plan].quiet_sec
-                    yield Window(plan, clip.start_sec, end_sec, arrays, silent, quiet_sec, len(views))
+                    quiet_sec = is_first * requests[plan].quiet_sec + start_sec - clip.start_sec
+                    yield Window(plan, start_sec, end_sec, arrays, silent, quiet_sec, len(views))
             with single_threaded():
                 speech = {plan: track.stretches() for plan, track in tracks.items()}
             missing = {plan: error.reason for plan, error in clips.absent.items()}
