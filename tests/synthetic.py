@@ -120,3 +120,16 @@ def damage(path: Path, from_fraction: float, to_fraction: float, seed: int = 0) 
     content[start:end] = np.random.default_rng(seed).integers(0, 256, end - start, dtype=np.uint8).tobytes()
     path.write_bytes(content)
     return path
+
+
+def write_resized_video(path: Path, sizes: Sequence[tuple[int, int]] = ((48, 64), (96, 80)), count: int = 25) -> Path:
+    """A transport stream (``.ts``) whose frames change their size, every ``count`` of them: parts put end to end."""
+    parts = []
+    for place, (height, width) in enumerate(sizes):
+        times_sec = [(place * count + index) / FPS for index in range(count)]
+        part = path.with_name(f"{place}.{path.name}")
+        write_video(part, coloured_frames(count, height, width), times_sec=times_sec)
+        parts.append(part.read_bytes())
+        part.unlink()
+    path.write_bytes(b"".join(parts))
+    return path

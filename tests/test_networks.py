@@ -15,6 +15,7 @@ from avpipe.networks import (
     Ensemble,
     FrameEncoder2d,
     Identity,
+    LipEncoder,
     MeanPooling,
     Network,
     Output,
@@ -36,6 +37,7 @@ ENCODERS: dict[str, tuple[Callable[[], nn.Module], str, tuple[int, ...], int]] =
     "residual3d": (ResidualEncoder3d, "video", (3, 9, 48, 48), 9),
     "frames2d": (FrameEncoder2d, "video", (3, 9, 48, 48), 9),
     "shift2d": (partial(ShiftEncoder2d, blocks=2), "video", (3, 9, 48, 48), 9),
+    "lips": (LipEncoder, "video", (1, 9, 32, 32), 9),
     "x3d": (X3dEncoder, "video", (3, 9, 48, 48), 9),
     "shots": (partial(ShotEncoder, neighbours=3), "video", (3, 9, 27, 48), 9),
     **{

@@ -9,7 +9,10 @@ from torch import nn
 
 from avpipe.bundle import Bundle, Origin, save_bundle
 from avpipe.config import instantiate
-from tests.synthetic import tone
+from avpipe.features import TIME_AXIS
+from avpipe.media import Clip, Coverage
+from tests.mouths import PLACE, picture
+from tests.synthetic import noise, tone
 
 AUDIO: dict[str, Any] = {
     "preprocessor": {
@@ -162,6 +165,73 @@ def save_transcriber_bundle(folder: Path, hop_sec=2.0, seed=0) -> Path:
         network.head.weight.mul_(scale[:, None, None])
     origin = Origin("speech_recognition", "text", "manifest", "made here", seed, {"by": "auto"}, "0" * 64, "", {})
     save_bundle(folder, specs, network, instantiate(specs["objective"]), origin)
+    return folder
+
+
+LIPS: dict[str, Any] = {
+    "preprocessor": {
+        "_target_": "avpipe.features.Preprocessor",
+        "window_sec": 3.0,
+        "hop_sec": 1.4,
+        "video": {
+            "_target_": "avpipe.features.MouthStack",
+            "picture_px": 48,
+            "size_px": 24,
+            "crop_px": 20,
+            "stride_sec": 0.04,
+            "box": list(PLACE),
+        },
+    },
+    "network": {
+        "_target_": "avpipe.networks.SequenceNetwork",
+        "encoders": {
+            "video": {
+                "_target_": "avpipe.networks.TimeConvEncoder",
+                "front": {"_target_": "avpipe.networks.LipEncoder", "channels": [4, 8, 8], "parts": 2},
+                "channels": 16,
+                "kernels": [3, 5],
+            }
+        },
+        "num_outputs": 4,
+    },
+    "objective": {"_target_": "avpipe.objectives.Transcription", "units": [" ", "a", "o"]},
+}
+_HEARD = {"_target_": "avpipe.networks.ResidualEncoder2d", "channels": [4, 8], "bands": 5, "time_halvings": 2}
+LIPS_AND_SOUND: dict[str, Any] = {
+    **LIPS,
+    "preprocessor": {
+        **LIPS["preprocessor"],
+        "audio": {**AUDIO["preprocessor"]["audio"], "sample_rate": 16000, "hop_length": 160},
+    },
+    "network": {
+        "_target_": "avpipe.networks.SequenceNetwork",
+        "encoders": {"audio": _HEARD, "video": LIPS["network"]["encoders"]["video"]["front"]},
+        "joint": {"_target_": "avpipe.networks.TimeConv", "_partial_": True, "channels": 16, "kernels": [3, 5]},
+        "num_outputs": 4,
+    },
+}
+
+
+def save_lips_bundle(folder: Path, kind=LIPS, seed=0) -> Path:
+    """Write a bundle of an untrained network that writes something down wherever a drawn mouth moves."""
+    torch.manual_seed(seed)
+    network, preprocessor = instantiate(kind["network"]), instantiate(kind["preprocessor"])
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d):
+            module.running_mean.normal_(0.0, 0.1)
+            module.running_var.uniform_(0.5, 1.5)
+    frames = np.stack([picture("aoeaoaae oa", time) for time in np.arange(0.0, 2.4, 0.04)])
+    waveform = noise(2.4) if preprocessor.audio is not None else None
+    clip = Clip(folder, 0.0, waveform, 16000, frames, np.arange(60) * 0.04, Coverage())
+    features = preprocessor(preprocessor.cut(clip, None))
+    lengths = {sense: torch.tensor([value.shape[TIME_AXIS[sense]]]) for sense, value in features.items()}
+    with torch.no_grad():  # for such films all outputs are about equally likely, and sure of themselves
+        seen = network.eval()({sense: value[None] for sense, value in features.items()}, lengths).value[0]
+        scale = 20.0 / seen.std(0)
+        network.head.bias.copy_(scale * (network.head.bias - seen.mean(0)))
+        network.head.weight.mul_(scale[:, None, None])
+    origin = Origin("lip_reading", "text", "manifest", "made here", seed, {"by": "auto"}, "0" * 64, "", {})
+    save_bundle(folder, kind, network, instantiate(kind["objective"]), origin)
     return folder
 
 

@@ -15,6 +15,7 @@ from avpipe.augment.frames import (
     RandomResizedCrop,
     TemporalJitter,
 )
+from avpipe.augment.lips import FrameJitter, FrameMask
 from avpipe.augment.mixing import CutMix, Mixture, MixUp
 from avpipe.augment.noise import ColouredNoise, Noise
 from avpipe.augment.noisy_speech import Overload, Pause, SpeechInNoise
@@ -35,6 +36,8 @@ __all__ = [
     "EditedFilm",
     "Equaliser",
     "FeatureTransform",
+    "FrameJitter",
+    "FrameMask",
     "Gain",
     "HorizontalFlip",
     "MixUp",

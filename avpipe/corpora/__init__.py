@@ -12,6 +12,7 @@ from avpipe.corpora.fights import Fights
 from avpipe.corpora.folders import Folders
 from avpipe.corpora.folds import make_folds
 from avpipe.corpora.fsdd import Fsdd
+from avpipe.corpora.grid import Grid
 from avpipe.corpora.hmdb51 import Hmdb51
 from avpipe.corpora.kinetics import Kinetics
 from avpipe.corpora.librispeech import LibriSpeech
@@ -56,6 +57,7 @@ __all__ = [
     "Fights",
     "Folders",
     "Fsdd",
+    "Grid",
     "Hmdb51",
     "Kinetics",
     "LibriSpeech",

@@ -11,6 +11,7 @@ from avpipe.corpora.errors import CorpusError
 from avpipe.corpora.example import Example
 from avpipe.corpora.tables import Row, read_table, unreadable
 from avpipe.errors import ArgumentError
+from avpipe.media import MediaError, read_boxes
 
 _JSON_LINES = (".jsonl", ".ndjson")
 _TARGETS = ("label", "text")
@@ -20,7 +21,8 @@ class Manifest(Corpus):
     """A CSV (``.tsv``: with tabs) or JSONL file, one recording, or stretch of one, a line.
 
     Columns, all but the first optional: ``path`` (relative to ``root``, or absolute), ``label``, ``group``, ``split``
-    (train, val or test), ``start_sec``, ``end_sec``, ``text``. Others are not looked at.
+    (train, val or test), ``start_sec``, ``end_sec``, ``text``, ``boxes`` (a table of where in a film to
+    look, named as ``path`` is). Others are not looked at.
 
     Args:
         path: the file.
@@ -88,7 +90,18 @@ class Manifest(Corpus):
         end_sec = self._seconds(row, "end_sec")
         if end_sec is not None and end_sec <= start_sec:
             raise self._error(row, f"end_sec {end_sec} is not after start_sec {start_sec}", "swap or mend them")
-        return Example(path, target, start_sec, end_sec, cells.get("group", ""))
+        return Example(path, target, start_sec, end_sec, cells.get("group", ""), self._boxes(row))
+
+    def _boxes(self, row: Row) -> Path | None:
+        cell = row.cells.get("boxes")
+        if not cell:
+            return None
+        path = Path(os.path.abspath(self.root / cell))
+        try:
+            read_boxes(path)
+        except MediaError as error:
+            raise self._error(row, f"{error.subject}: {error.reason}", error.remedy) from error
+        return path
 
     def _side(self, row: Row, split: bool) -> str:
         if not split:

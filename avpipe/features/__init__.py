@@ -4,6 +4,7 @@ from avpipe.features.batch import TIME_AXIS, Features, collate
 from avpipe.features.edges import between_silence
 from avpipe.features.frame_windows import FrameWindows
 from avpipe.features.frames import EveryFrame, FrameStack
+from avpipe.features.mouth import MouthStack
 from avpipe.features.preprocessor import Preprocessor, cut_anew
 from avpipe.features.sound import LogMel, Waveform
 from avpipe.features.threads import single_threaded
@@ -15,6 +16,7 @@ __all__ = [
     "FrameStack",
     "FrameWindows",
     "LogMel",
+    "MouthStack",
     "Preprocessor",
     "Waveform",
     "between_silence",

@@ -9,7 +9,8 @@ Features = dict[str, Tensor]
 """What a network takes, by sense.
 
 Shape:
-    ``"audio"``: (1, n_mels, frames). ``"video"``: (3, T, H, W). ``"waveform"``: (channels, samples), for enhancement.
+    ``"audio"``: (1, n_mels, frames). ``"video"``: (3, T, H, W), or (1, T, H, W) in grey.
+    ``"waveform"``: (channels, samples), for enhancement.
     ``"frame_labels"``: (kinds, T), what each frame of a film is, where that is learned.
     All without a batch axis until :func:`collate`.
 """

@@ -1,6 +1,7 @@
 """All that a network takes of a clip."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,8 +10,9 @@ from torch import Tensor, nn
 from avpipe.features.batch import TIME_AXIS, Features
 from avpipe.features.frame_windows import FrameWindows
 from avpipe.features.frames import EveryFrame, FrameStack
+from avpipe.features.mouth import MouthStack
 from avpipe.features.sound import LogMel, Waveform
-from avpipe.media import Clip, ClipFormat, WindowPlan
+from avpipe.media import BoxTrack, Clip, ClipFormat, WindowPlan
 
 
 class Preprocessor(nn.Module):
@@ -87,6 +89,38 @@ class Preprocessor(nn.Module):
         """Length of each sense's time axis in a full window, to which :func:`avpipe.features.collate` pads."""
         steps = {sense: module.num_steps(self.window_sec) for sense, module in self._makers.items()}
         return {**steps, "frame_labels": steps["video"]} if self.counts_frames else steps
+
+    @property
+    def wants_boxes(self) -> bool:
+        """Whether :meth:`cut` looks where the boxes of a film are."""
+        return isinstance(self.video, MouthStack)
+
+    def cut(self, clip: Clip, boxes: BoxTrack | None) -> Clip:
+        """The clip with what is looked at in place of its whole pictures, before anything is drawn or made of it.
+
+        Args:
+            clip: as it was decoded.
+            boxes: of the film, where they are known.
+
+        Raises:
+            UnreadableMedia: a box lies outside the picture.
+        """
+        return self.video.cut(clip, boxes) if isinstance(self.video, MouthStack) else clip
+
+    @property
+    def cut_settings(self) -> dict[str, Any]:
+        """What :meth:`cut` depends on besides the clip and its boxes, as plain data."""
+        if not isinstance(self.video, MouthStack):
+            return {}
+        return {"size_px": self.video.size_px, "box": list(self.video.box)}
+
+    def edge_sec(self, silence_sec: float) -> float:
+        """Of silence that belongs at a recording's edges: none where pictures are seen, which would be late for it."""
+        return 0.0 if self.video is not None else silence_sec
+
+    def num_steps(self, sense: str, duration_sec: float) -> int:
+        """Length of a sense's time axis after so many seconds."""
+        return self._makers[sense].num_steps(duration_sec)
 
     def frame_sec(self, sense: str) -> float:
         """Seconds from one place of a sense's time axis to the next."""

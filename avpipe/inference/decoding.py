@@ -10,7 +10,7 @@ from avpipe.features import Features, Preprocessor, between_silence, cut_anew, s
 from avpipe.inference.prediction import Job
 from avpipe.inference.speech import Stretch, is_silent, levels_db
 from avpipe.inference.vad import TRACKS
-from avpipe.media import Clip, Coverage, MediaError, NoSuchStream, stream_clips
+from avpipe.media import BoxTrack, Clip, Coverage, MediaError, NoSuchStream, find_boxes, stream_clips
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Window:
     silent: bool
     """Whether there is nothing to be heard in it."""
     quiet_sec: float = 0.0
-    """Of silence that its features have in front of it."""
+    """Of silence that its features have in front of it; below 0: so much of its beginning they lack."""
     views: int = 1
     """How many messages, one after the other, show this stretch, each another crop of its pictures."""
     frame_times_sec: np.ndarray | None = None
@@ -62,6 +62,8 @@ class Finished:
     """Where somebody speaks, by the places of those preprocessors for which that was asked."""
     sound_rate: int | None = None
     """Hz of the file's own sound."""
+    notes: Mapping[int, str] = field(default_factory=dict)
+    """What else is to be known before an answer is trusted, by the places of preprocessors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,27 +83,41 @@ def decode(job: Job, requests: Sequence[Request]) -> Iterator[Message]:
     tracks = {place: TRACKS[request.vad]() for place, request in enumerate(requests) if request.vad is not None}
     plans = [request.preprocessor.plan for request in requests]
     try:
+        boxes, notes = _boxes(job, requests), dict[int, str]()
         with stream_clips(job.path, plans, job.start_sec, job.end_sec) as clips:
             for plan, clip, is_last in _with_last(cut_anew(clips, [request.preprocessor for request in requests])):
                 is_first = clip.start_sec == job.start_sec
+                end_sec, silent = clip.start_sec + clip.coverage.asked_sec, is_silent(levels_db(clip))
+                if plan in boxes and clip.picture_px and (note := boxes[plan].note(clip.picture_px)):
+                    notes[plan] = note
                 with single_threaded():
+                    start_sec, clip = clip.start_sec, requests[plan].preprocessor.cut(clip, boxes.get(plan))
                     views = [each for each in requests[plan].views(clip, is_first, is_last) if each]
                     if plan in tracks:
                         tracks[plan].add(clip)
-                end_sec, silent = clip.start_sec + clip.coverage.asked_sec, is_silent(levels_db(clip))
                 for features in views:
                     arrays = {sense: value.numpy() for sense, value in features.items()}
-                    quiet_sec = is_first * requests[plan].quiet_sec
+                    quiet_sec = is_first * requests[plan].quiet_sec + start_sec - clip.start_sec
                     times_sec = clip.frame_times_sec if requests[plan].preprocessor.counts_frames else None
-                    yield Window(plan, clip.start_sec, end_sec, arrays, silent, quiet_sec, len(views), times_sec)
+                    yield Window(plan, start_sec, end_sec, arrays, silent, quiet_sec, len(views), times_sec)
             with single_threaded():
                 speech = {plan: track.stretches() for plan, track in tracks.items()}
             missing = {plan: error.reason for plan, error in clips.absent.items()}
-            yield Finished(clips.coverage, missing, speech, clips.sound_rate)
+            yield Finished(clips.coverage, missing, speech, clips.sound_rate, notes)
     except NoSuchStream as error:
         yield Failed(str(error), "abstained")
     except MediaError as error:
         yield Failed(str(error), "error")
+
+
+def _boxes(job: Job, requests: Sequence[Request]) -> dict[int, BoxTrack]:
+    """Where in the pictures to look, by the places of the requests that ask."""
+    found = {
+        place: find_boxes(job.path, job.boxes)
+        for place, request in enumerate(requests)
+        if request.preprocessor.wants_boxes
+    }
+    return {place: track for place, track in found.items() if track is not None}
 
 
 def _with_last(clips: Iterable[tuple[int, Clip]]) -> Iterator[tuple[int, Clip, bool]]:

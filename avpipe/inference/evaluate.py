@@ -72,7 +72,10 @@ def _filtered(bundle: Bundle, corpus: Corpus, examples: Sequence[Example], batch
 def _labelled(bundle: Bundle, corpus: Corpus, examples: Sequence[Example], batch_size: int, workers: int) -> Found:
     _check_labels(bundle, examples)
     _tell_foreign(bundle, examples)
-    jobs = [Job(str(index), example.path, example.start_sec, example.end_sec) for index, example in enumerate(examples)]
+    jobs = [
+        Job(str(index), example.path, example.start_sec, example.end_sec, example.annotation)
+        for index, example in enumerate(examples)
+    ]
     collector = _Collector()
     Predictor([bundle], batch_size, workers).run(counted(jobs, len(jobs), "files"), collector)
     answers, reasons = [], []

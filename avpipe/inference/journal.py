@@ -4,7 +4,7 @@ import hashlib
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self, TypeVar
@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Protocol, Self, TypeVar
 from avpipe.errors import RunStopped
 from avpipe.files import sha256_of
 from avpipe.inference.claims import Claims
+from avpipe.media import boxes_file
 
 VERSION = 2
 _SCHEMA = (
@@ -95,13 +96,13 @@ class Journal:
         What another run has in hand is left to it: :meth:`elsewhere` tells of it.
         """
         for job in jobs:
-            state = state_of(job.path)
+            state = _of_all(state_of, job)
             if self._holds(job, state):
                 continue
             if not self.claims.take(job.name):
                 self._elsewhere.append(job)
                 continue
-            sha256 = content_of(job.path)
+            sha256 = _of_all(content_of, job)
             # Looked up anew: another run may have answered it since.
             if self._holds(job, state, sha256) or self._entered_as_renamed(job, state, sha256):
                 self.claims.give_back(job.name)
@@ -177,6 +178,12 @@ class Journal:
             reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
             remedy = "make room or give rights, then run the same command again: what is done is kept"
             raise RunStopped(self.path, reason, remedy) from error
+
+
+def _of_all(told: Callable[[Path], str], job: Named) -> str:
+    """What is told of a file, and of the boxes beside it, where there are any; empty where nothing is of the file."""
+    boxes = boxes_file(job.path)
+    return told(job.path) and " ".join([told(job.path), *([told(boxes)] if boxes else [])])
 
 
 def state_of(path: Path) -> str:

@@ -19,6 +19,8 @@ class Job:
     path: Path
     start_sec: float = 0.0
     end_sec: float | None = None
+    boxes: Path | None = None
+    """Of where in its pictures to look; None: those beside it, where there are any."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -299,7 +299,8 @@ class _Run:
         ]
         lost = file.finished.coverage.losses()
         status = "abstained" if not tasks else "partial" if lost else "ok"
-        reason = "; ".join([*missing, *lost, *doubts])
+        notes = [f"{self.bundles[plan].name}: {note}" for plan, note in file.finished.notes.items()]
+        reason = "; ".join([*missing, *lost, *doubts, *notes])
         self.deliver(Prediction(job.name, status, reason, file.finished.coverage, tasks))
 
 
@@ -320,7 +321,7 @@ def _doubts(bundle: Bundle, seconds: float, rate: int | None) -> Iterator[str]:
 
 def _quiet_sec(bundle: Bundle) -> float:
     """Of silence at the edges of a recording, in whole steps, so that the steps of all its windows lie on one grid."""
-    asked_sec = bundle.objective.edge_silence_sec
+    asked_sec = bundle.preprocessor.edge_sec(bundle.objective.edge_silence_sec)
     return ceil(asked_sec / bundle.step_sec - 1e-6) * bundle.step_sec if asked_sec else 0.0
 
 
@@ -336,6 +337,8 @@ def _steps(bundle: Bundle) -> dict[str, int]:
 
 def _needs_speech(bundle: Bundle, turns: bool) -> bool:
     """Whether turns are made of it, or the times of words."""
+    if not bundle.preprocessor.clip_format.audio:  # lips alone tell of no pauses
+        return False
     return isinstance(bundle.objective, Transcription) or (turns and isinstance(bundle.objective, Verification))
 
 

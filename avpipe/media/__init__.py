@@ -1,5 +1,6 @@
 """Media files in, clips out: probing, reading, streaming, writing. The only importer of PyAV; numpy, no torch."""
 
+from avpipe.media.boxes import BoxTrack, boxes_file, find_boxes, read_boxes
 from avpipe.media.clip import Clip, ClipFormat, Coverage, WindowPlan
 from avpipe.media.content import decoded_sha256
 from avpipe.media.errors import DamagedMedia, MediaError, NoSuchStream, UnreadableMedia, UnwritableMedia
@@ -15,6 +16,7 @@ __all__ = [
     "FILM_SUFFIXES",
     "MEDIA_SUFFIXES",
     "AudioStream",
+    "BoxTrack",
     "Clip",
     "ClipFormat",
     "ClipStream",
@@ -33,9 +35,12 @@ __all__ = [
     "UnwritableMedia",
     "VideoStream",
     "WindowPlan",
+    "boxes_file",
     "decoded_sha256",
+    "find_boxes",
     "find_media",
     "probe",
+    "read_boxes",
     "read_clip",
     "rewrite_sound",
     "stream_clips",

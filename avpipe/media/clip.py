@@ -89,3 +89,5 @@ class Clip:
     frame_times_sec: np.ndarray | None
     coverage: Coverage
     frame_labels: np.ndarray | None = None
+    picture_px: tuple[int, int] | None = None
+    """(height, width) of the upright picture that the frames were scaled from; None: not known."""

@@ -140,6 +140,7 @@ class ClipStream(Iterator[tuple[int, Clip]]):
             frames=picture[0] if picture else None,
             frame_times_sec=picture[1] if picture else None,
             coverage=coverage_between(self._tracks_of(wanted), start_sec, end_sec),
+            picture_px=self._picture.picture_px if self._picture is not None and picture else None,
         )
 
 

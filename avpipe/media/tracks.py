@@ -154,6 +154,11 @@ class PictureTrack:
         self._started = False
 
     @property
+    def picture_px(self) -> tuple[int, int]:
+        """(height, width) of the upright picture."""
+        return self._reader.shape
+
+    @property
     def promised_sec(self) -> float | None:
         return self._reader.promised_sec
 

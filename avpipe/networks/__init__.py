@@ -5,6 +5,7 @@ from avpipe.networks.ecapa import EcapaEncoder
 from avpipe.networks.ensemble import Ensemble
 from avpipe.networks.frames2d import FrameEncoder2d
 from avpipe.networks.fusion import Concatenation, Identity
+from avpipe.networks.lips import LipEncoder
 from avpipe.networks.network import Network, Output
 from avpipe.networks.pooling import AttentivePooling, MeanPooling, SegmentPooling, StatisticsPooling
 from avpipe.networks.residual2d import ResidualEncoder2d
@@ -13,7 +14,7 @@ from avpipe.networks.sequence import SequenceNetwork
 from avpipe.networks.shift2d import ShiftEncoder2d
 from avpipe.networks.shots import ShotEncoder
 from avpipe.networks.stft import Stft
-from avpipe.networks.time_conv import TimeConvEncoder
+from avpipe.networks.time_conv import TimeConv, TimeConvEncoder
 from avpipe.networks.torchvision3d import TorchvisionEncoder3d
 from avpipe.networks.x3d import X3dEncoder
 
@@ -25,6 +26,7 @@ __all__ = [
     "Ensemble",
     "FrameEncoder2d",
     "Identity",
+    "LipEncoder",
     "MeanPooling",
     "Network",
     "Output",
@@ -36,6 +38,7 @@ __all__ = [
     "ShotEncoder",
     "StatisticsPooling",
     "Stft",
+    "TimeConv",
     "TimeConvEncoder",
     "TorchvisionEncoder3d",
     "X3dEncoder",

@@ -47,7 +47,39 @@ def _separable(channels: int, kernel: int) -> nn.Sequential:
     )
 
 
-class TimeConvEncoder(nn.Module):
+class TimeConv(nn.Module):
+    """Blocks of convolutions over time behind a sequence of vectors.
+
+    Args:
+        in_dim: of the vectors.
+        channels: of the blocks.
+        kernels: of each block.
+        dropout: behind each block, in training.
+    """
+
+    def __init__(
+        self, in_dim: int, channels: int = 192, kernels: Sequence[int] = (7, 9, 11, 13), dropout: float = 0.1
+    ) -> None:
+        super().__init__()
+        self.narrow = nn.Sequential(nn.Conv1d(in_dim, channels, 1, bias=False), nn.BatchNorm1d(channels), nn.ReLU())
+        self.blocks = nn.ModuleList(SeparableBlock(channels, kernel, dropout) for kernel in kernels)
+        self.out_dim = channels
+        self.context_steps = sum(2 * (kernel // 2) for kernel in kernels)
+        """Steps to either side that a step depends on."""
+
+    def convolved(self, sequence: Tensor, steps: Tensor) -> Tensor:
+        """
+        Shape:
+            sequence: (B, in_dim, T); steps: (B,), true lengths; returns (B, out_dim, T), zero in the padding.
+        """
+        mask = time_mask(steps, sequence.shape[2])[:, None].to(sequence.dtype)
+        x = self.narrow(sequence) * mask
+        for block in self.blocks:
+            x = block(x, mask)
+        return x
+
+
+class TimeConvEncoder(TimeConv):
     """An encoder of pictures of sound (or of frames), and blocks of convolutions over time behind it.
 
     A step sees a bounded stretch of the features (:attr:`context_steps`): cut with so much of an overlap, a long
@@ -63,15 +95,9 @@ class TimeConvEncoder(nn.Module):
     def __init__(
         self, front: nn.Module, channels: int = 192, kernels: Sequence[int] = (7, 9, 11, 13), dropout: float = 0.1
     ) -> None:
-        super().__init__()
+        super().__init__(cast(Encoder, front).out_dim, channels, kernels, dropout)
         self.front = front
-        self.narrow = nn.Sequential(
-            nn.Conv1d(cast(Encoder, front).out_dim, channels, 1, bias=False), nn.BatchNorm1d(channels), nn.ReLU()
-        )
-        self.blocks = nn.ModuleList(SeparableBlock(channels, kernel, dropout) for kernel in kernels)
-        self.out_dim = channels
-        self.context_steps = sum(2 * (kernel // 2) for kernel in kernels)
-        """Steps to either side that a step depends on, behind the front end."""
+        self.context_steps += getattr(front, "context_steps", 0)
 
     @property
     def time_stride(self) -> int:
@@ -85,8 +111,4 @@ class TimeConvEncoder(nn.Module):
             returns (B, out_dim, steps) and lengths (B,) in steps.
         """
         sequence, steps = self.front(features, lengths)
-        mask = time_mask(steps, sequence.shape[2])[:, None].to(sequence.dtype)
-        x = self.narrow(sequence) * mask
-        for block in self.blocks:
-            x = block(x, mask)
-        return x, steps
+        return self.convolved(sequence, steps), steps

@@ -21,7 +21,7 @@ from avpipe.config import Spec, instantiate
 from avpipe.errors import ArgumentError, printable
 from avpipe.features import TIME_AXIS, Preprocessor, collate
 from avpipe.files import cache_folder
-from avpipe.media import Clip, Coverage, MediaError, WindowPlan, stream_clips
+from avpipe.media import Clip, Coverage, MediaError, WindowPlan, boxes_file, stream_clips
 from avpipe.progress import counted
 from avpipe.training import recordings
 from avpipe.training.recordings import Reader, Recording, Window
@@ -74,7 +74,8 @@ class Cache:
         if self.kind == "none":
             return Reader(preprocessor), Reader(preprocessor)
         store = Store(self.folder)
-        decoded = DecodedReader(preprocessor, store, {"decoded": asdict(preprocessor.clip_format)})
+        settings = {"decoded": asdict(preprocessor.clip_format), "cut": preprocessor.cut_settings}
+        decoded = DecodedReader(preprocessor, store, settings)
         val_reader = FeatureReader(preprocessor, store, {"features": spec})
         train_reader = decoded if self.kind == "decoded" else val_reader
         try:
@@ -141,13 +142,14 @@ class DecodedReader(CachedReader):
     """Keeps whole recordings, decoded."""
 
     def write(self, recording: Recording, entry: EntryWriter) -> None:
-        example, wanted = recording.example, self.preprocessor.clip_format
+        example, wanted, boxes = recording.example, self.preprocessor.clip_format, self.boxes(recording.example)
         stride_sec = wanted.stride_sec or _PIECE_SEC
         piece_sec = round(_PIECE_SEC / stride_sec) * stride_sec
         with stream_clips(
             example.path, [WindowPlan(piece_sec, piece_sec, wanted)], example.start_sec, example.end_sec
         ) as clips:
-            for _, clip in clips:
+            for _, decoded in clips:
+                clip = self.preprocessor.cut(decoded, boxes)
                 if clip.waveform is not None:
                     entry.append("waveform", clip.waveform.T)
                 if clip.frames is not None and clip.frame_times_sec is not None:
@@ -257,7 +259,8 @@ def _fill(index: Index, tasks: Sequence[Task], workers: int) -> None:
     missing: dict[str, Task] = {}
     for reader, recording in tasks:
         example = recording.example
-        files = [example.path, *([example.target] if isinstance(example.target, Path) else [])]
+        others = (example.target, example.annotation or boxes_file(example.path))
+        files = [example.path, *(path for path in others if isinstance(path, Path))]
         key = reader.enter(recording, *map(index.content, files))
         if not index.has(key):
             missing.setdefault(key, (reader, recording))

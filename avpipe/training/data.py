@@ -116,7 +116,8 @@ class TrainingWindows(Dataset[Item | RawItem | None]):
             return self.finished(features, target, index, seconds, generator)
         start_sec = random_start(recording.duration_sec, preprocessor.window_sec, generator)
         clip = self.augmentation.augment_clip(self.reader.clip(recording, start_sec), generator)
-        clip = between_silence(clip, self.objective.edge_silence_sec, self.objective.edge_silence_sec)
+        edge_sec = preprocessor.edge_sec(self.objective.edge_silence_sec)
+        clip = between_silence(clip, edge_sec, edge_sec)
         seconds = preprocessor.window_sec
         if self.raw:
             return RawItem(*preprocessor.tensors(clip), target, index, seconds, generator)

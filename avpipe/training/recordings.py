@@ -9,7 +9,7 @@ import numpy as np
 
 from avpipe.corpora import Example, frame_labels, read_transitions
 from avpipe.features import Features, Preprocessor, cut_anew, single_threaded
-from avpipe.media import Clip, MediaError, probe, read_clip, stream_clips
+from avpipe.media import BoxTrack, Clip, MediaError, find_boxes, probe, read_clip, stream_clips
 
 Window = tuple[Features, float]
 """The features of one window, and its true length in seconds."""
@@ -66,7 +66,15 @@ class Reader:
         seconds = min(self.preprocessor.window_sec, recording.duration_sec - offset_sec)
         start_sec = recording.example.start_sec + offset_sec
         clip = read_clip(recording.example.path, start_sec, seconds, **asdict(self.preprocessor.clip_format))
-        return self.with_target(clip, recording.example)
+        return self.with_target(self.preprocessor.cut(clip, self.boxes(recording.example)), recording.example)
+
+    def boxes(self, example: Example) -> BoxTrack | None:
+        """Where in the example's pictures to look, where that is known and asked for.
+
+        Raises:
+            MediaError: if the boxes cannot be read.
+        """
+        return find_boxes(example.path, example.annotation) if self.preprocessor.wants_boxes else None
 
     def window(self, recording: Recording, draw: float) -> Window:
         """The window at ``draw`` in [0, 1) of those that :meth:`windows` gives."""
@@ -82,12 +90,11 @@ class Reader:
         Raises:
             MediaError: if they cannot be read.
         """
-        example = recording.example
+        example, boxes = recording.example, self.boxes(recording.example)
         with stream_clips(example.path, [self.preprocessor.plan], example.start_sec, example.end_sec) as clips:
             for _, clip in cut_anew(clips, [self.preprocessor]):
-                clip = self.with_target(clip, example)
                 with single_threaded():
-                    features = self.preprocessor(clip)
+                    features = self.preprocessor(self.with_target(self.preprocessor.cut(clip, boxes), example))
                 if features:
                     yield features, clip.coverage.asked_sec
 

@@ -33,10 +33,9 @@ def doubts(
     Raises:
         ArgumentError: if no transcript fits into its recording, so that nothing would be learned.
     """
-    frame_sec, stride = preprocessor.frame_sec(network.sense), network.time_stride
     return [
         *_empty([recording.example for recording in train]),
-        *_too_long(objective, train, frame_sec, stride),
+        *_too_long(objective, network, preprocessor, train),
         *_foreign(objective, others),
         *_cut_too_close(network, preprocessor),
     ]
@@ -49,11 +48,12 @@ def _empty(examples: Sequence[Example]) -> Iterator[str]:
         yield f"{told}: learned as recordings in which nobody speaks"
 
 
-def _too_long(objective: Transcription, train: Sequence[Recording], frame_sec: float, stride: int) -> Iterator[str]:
+def _too_long(
+    objective: Transcription, network: SequenceNetwork, preprocessor: Preprocessor, train: Sequence[Recording]
+) -> Iterator[str]:
     crowded = []
     for recording in train:
-        # A frame stands at either end.
-        steps = ceil((floor(recording.duration_sec / frame_sec + 1e-6) + 1) / stride)
+        steps = ceil(preprocessor.num_steps(network.sense, recording.duration_sec) / network.time_stride)
         if objective.least_steps(objective.encode(recording.example.target)) > steps:
             crowded.append(recording.example.path)
     if not crowded:
@@ -61,7 +61,7 @@ def _too_long(objective: Transcription, train: Sequence[Recording], frame_sec: f
     told = f"{len(crowded)} of {len(train)} training transcripts are longer than their recordings have steps"
     if len(crowded) == len(train):
         remedy = "compare transcripts and recordings, or give the encoder a shorter time stride"
-        raise ArgumentError(f"{stride * frame_sec:.3g} s a step", told, remedy)
+        raise ArgumentError(f"{network.step_sec(preprocessor):.3g} s a step", told, remedy)
     yield f"{told}, the first that of {crowded[0]}: nothing is learned from them"
 
 
@@ -75,7 +75,7 @@ def _foreign(objective: Transcription, examples: Sequence[Example]) -> Iterator[
 
 
 def _cut_too_close(network: SequenceNetwork, preprocessor: Preprocessor) -> Iterator[str]:
-    context_steps = getattr(network.encoders[network.sense], "context_steps", None)
+    context_steps = network.context_steps
     if context_steps is None:  # nothing is known of what the encoder sees
         return
     context_sec = context_steps * network.step_sec(preprocessor)
