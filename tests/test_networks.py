@@ -16,6 +16,7 @@ from avpipe.networks import (
     FrameEncoder2d,
     Identity,
     MeanPooling,
+    MotionEncoder3d,
     Network,
     Output,
     ResidualEncoder2d,
@@ -35,6 +36,7 @@ ENCODERS: dict[str, tuple[Callable[[], nn.Module], str, tuple[int, ...], int]] =
     "residual3d": (ResidualEncoder3d, "video", (3, 9, 48, 48), 9),
     "frames2d": (FrameEncoder2d, "video", (3, 9, 48, 48), 9),
     "shift2d": (partial(ShiftEncoder2d, blocks=2), "video", (3, 9, 48, 48), 9),
+    "motion3d": (MotionEncoder3d, "video", (3, 9, 48, 48), 9),
     "x3d": (X3dEncoder, "video", (3, 9, 48, 48), 9),
     **{
         name: (partial(TorchvisionEncoder3d, name), "video", (3, 9, 32, 32), 9)

@@ -13,6 +13,7 @@ from avpipe.augment.frames import (
     RandomErasing,
     RandomResizedCrop,
     TemporalJitter,
+    TimeReversal,
 )
 from avpipe.augment.mixing import CutMix, Mixture, MixUp
 from avpipe.augment.noise import ColouredNoise, Noise
@@ -52,6 +53,7 @@ __all__ = [
     "Speed",
     "Tempo",
     "TemporalJitter",
+    "TimeReversal",
     "TimeShift",
     "VocalTractWarp",
     "item_generator",

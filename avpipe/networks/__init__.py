@@ -5,6 +5,7 @@ from avpipe.networks.ecapa import EcapaEncoder
 from avpipe.networks.ensemble import Ensemble
 from avpipe.networks.frames2d import FrameEncoder2d
 from avpipe.networks.fusion import Concatenation, Identity
+from avpipe.networks.motion3d import MotionEncoder3d
 from avpipe.networks.network import Network, Output
 from avpipe.networks.pooling import AttentivePooling, MeanPooling, SegmentPooling, StatisticsPooling
 from avpipe.networks.residual2d import ResidualEncoder2d
@@ -25,6 +26,7 @@ __all__ = [
     "FrameEncoder2d",
     "Identity",
     "MeanPooling",
+    "MotionEncoder3d",
     "Network",
     "Output",
     "ResidualEncoder2d",
