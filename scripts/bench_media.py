@@ -31,6 +31,7 @@ from avpipe.media import read_clip, write_audio, write_video
 CACHE = Path(__file__).resolve().parents[1] / ".scratch" / "bench"
 RATE_HZ = 16_000
 FPS = 25
+MINUTES = 5.0
 PLACES = 20
 FRAMES = 16
 STRIDE = 2
@@ -142,16 +143,22 @@ def drawn_film(minutes: float) -> Iterator[np.ndarray]:
         yield picture
 
 
+def long_film() -> Path:
+    """The film of moving pictures, drawn once."""
+    film = CACHE / "film_720p.mp4"
+    if not film.exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        print(f"drawing {film} once ...")
+        write_video(film, drawn_film(MINUTES), fps=FPS, codec="libx264", options={"preset": "fast", "crf": "23"})
+    return film
+
+
 def bench_film() -> bool:
     """Sixteen frames at stride 2 from 20 places of a film, against OpenCV."""
     cv2 = peer("cv2")
-    film = CACHE / "film_720p.mp4"
-    minutes = 5.0
-    if not film.exists():
-        print(f"drawing {film} once ...")
-        write_video(film, drawn_film(minutes), fps=FPS, codec="libx264", options={"preset": "fast", "crf": "23"})
+    film = long_film()
     rng = np.random.default_rng(1)
-    starts = rng.integers(0, int(minutes * 60 * FPS) - STRIDE * FRAMES, PLACES).tolist()
+    starts = rng.integers(0, int(MINUTES * 60 * FPS) - STRIDE * FRAMES, PLACES).tolist()
 
     def ours() -> list[np.ndarray]:
         clips = []

@@ -17,6 +17,7 @@ from avpipe.networks import (
     Identity,
     LipEncoder,
     MeanPooling,
+    MotionEncoder3d,
     Network,
     Output,
     ResidualEncoder2d,
@@ -38,6 +39,7 @@ ENCODERS: dict[str, tuple[Callable[[], nn.Module], str, tuple[int, ...], int]] =
     "frames2d": (FrameEncoder2d, "video", (3, 9, 48, 48), 9),
     "shift2d": (partial(ShiftEncoder2d, blocks=2), "video", (3, 9, 48, 48), 9),
     "lips": (LipEncoder, "video", (1, 9, 32, 32), 9),
+    "motion3d": (MotionEncoder3d, "video", (3, 9, 48, 48), 9),
     "x3d": (X3dEncoder, "video", (3, 9, 48, 48), 9),
     "shots": (partial(ShotEncoder, neighbours=3), "video", (3, 9, 27, 48), 9),
     **{

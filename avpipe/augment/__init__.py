@@ -14,6 +14,7 @@ from avpipe.augment.frames import (
     RandomErasing,
     RandomResizedCrop,
     TemporalJitter,
+    TimeReversal,
 )
 from avpipe.augment.lips import FrameJitter, FrameMask
 from avpipe.augment.mixing import CutMix, Mixture, MixUp
@@ -57,6 +58,7 @@ __all__ = [
     "Speed",
     "Tempo",
     "TemporalJitter",
+    "TimeReversal",
     "TimeShift",
     "VocalTractWarp",
     "item_generator",

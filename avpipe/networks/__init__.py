@@ -6,6 +6,7 @@ from avpipe.networks.ensemble import Ensemble
 from avpipe.networks.frames2d import FrameEncoder2d
 from avpipe.networks.fusion import Concatenation, Identity
 from avpipe.networks.lips import LipEncoder
+from avpipe.networks.motion3d import MotionEncoder3d
 from avpipe.networks.network import Network, Output
 from avpipe.networks.pooling import AttentivePooling, MeanPooling, SegmentPooling, StatisticsPooling
 from avpipe.networks.residual2d import ResidualEncoder2d
@@ -28,6 +29,7 @@ __all__ = [
     "Identity",
     "LipEncoder",
     "MeanPooling",
+    "MotionEncoder3d",
     "Network",
     "Output",
     "ResidualEncoder2d",
