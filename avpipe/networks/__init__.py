@@ -11,6 +11,7 @@ from avpipe.networks.residual2d import ResidualEncoder2d
 from avpipe.networks.residual3d import ResidualEncoder3d
 from avpipe.networks.sequence import SequenceNetwork
 from avpipe.networks.shift2d import ShiftEncoder2d
+from avpipe.networks.stages import stages
 from avpipe.networks.stft import Stft
 from avpipe.networks.time_conv import TimeConvEncoder
 from avpipe.networks.torchvision3d import TorchvisionEncoder3d
@@ -37,4 +38,5 @@ __all__ = [
     "TimeConvEncoder",
     "TorchvisionEncoder3d",
     "X3dEncoder",
+    "stages",
 ]
