@@ -5,8 +5,10 @@ from avpipe.networks.ecapa import EcapaEncoder
 from avpipe.networks.ensemble import Ensemble
 from avpipe.networks.frames2d import FrameEncoder2d
 from avpipe.networks.fusion import Concatenation, Identity
+from avpipe.networks.lenet5 import LeNet5
 from avpipe.networks.network import Network, Output
 from avpipe.networks.pooling import AttentivePooling, MeanPooling, SegmentPooling, StatisticsPooling
+from avpipe.networks.pretrained import PretrainedEncoder
 from avpipe.networks.residual2d import ResidualEncoder2d
 from avpipe.networks.residual3d import ResidualEncoder3d
 from avpipe.networks.sequence import SequenceNetwork
@@ -14,6 +16,8 @@ from avpipe.networks.shift2d import ShiftEncoder2d
 from avpipe.networks.stages import stages
 from avpipe.networks.stft import Stft
 from avpipe.networks.time_conv import TimeConvEncoder
+from avpipe.networks.timm2d import TimmEncoder2d
+from avpipe.networks.torchvision2d import TorchvisionEncoder2d
 from avpipe.networks.torchvision3d import TorchvisionEncoder3d
 from avpipe.networks.x3d import X3dEncoder
 
@@ -25,9 +29,11 @@ __all__ = [
     "Ensemble",
     "FrameEncoder2d",
     "Identity",
+    "LeNet5",
     "MeanPooling",
     "Network",
     "Output",
+    "PretrainedEncoder",
     "ResidualEncoder2d",
     "ResidualEncoder3d",
     "SegmentPooling",
@@ -36,6 +42,8 @@ __all__ = [
     "StatisticsPooling",
     "Stft",
     "TimeConvEncoder",
+    "TimmEncoder2d",
+    "TorchvisionEncoder2d",
     "TorchvisionEncoder3d",
     "X3dEncoder",
     "stages",

@@ -32,7 +32,7 @@ from avpipe.training.initial import begin_with
 from avpipe.training.learner import Learner
 from avpipe.training.lr_finder import find_lr
 from avpipe.training.optim import Recipe, warmed_up_average
-from avpipe.training.pretrained import begin_pretrained, check_pretrained, without_pretrained
+from avpipe.training.pretrained import begin_pretrained, check_pretrained, for_bundle
 from avpipe.training.progress import History, on_terminal, progress
 from avpipe.training.recordings import Recording, measure
 from avpipe.training.run import claim, corpus_settings
@@ -105,7 +105,9 @@ def train(config: Mapping[str, Any], job: Job) -> None:
     learner = Learner(network, objective, recipe, train_examples, val_examples, config["seed"], preprocessor, compiled)
     chosen = _fit(config, device, job.folder, learner, data)
     learner.load_state_dict(read_checkpoint(chosen)["state_dict"])
-    bundled = {**specs, "network": without_pretrained(specs["network"])}
+    bundled = {**specs, "network": for_bundle(specs["network"])}
+    if isinstance(network, Network):
+        network.drop_auxiliary()
     save_bundle(job.bundle, bundled, network.cpu(), objective.cpu(), _origin(config, job))
 
 
