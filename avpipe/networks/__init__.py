@@ -1,5 +1,6 @@
 """Networks and their parts: pure maths on tensors; what a bundle may build."""
 
+from avpipe.networks.arithmetic import Arithmetic, Layer, account, folded, layer_arithmetic
 from avpipe.networks.denoiser import DenoisingNetwork
 from avpipe.networks.ecapa import EcapaEncoder
 from avpipe.networks.ensemble import Ensemble
@@ -22,6 +23,7 @@ from avpipe.networks.torchvision3d import TorchvisionEncoder3d
 from avpipe.networks.x3d import X3dEncoder
 
 __all__ = [
+    "Arithmetic",
     "AttentivePooling",
     "Concatenation",
     "DenoisingNetwork",
@@ -29,6 +31,7 @@ __all__ = [
     "Ensemble",
     "FrameEncoder2d",
     "Identity",
+    "Layer",
     "LeNet5",
     "MeanPooling",
     "Network",
@@ -46,5 +49,8 @@ __all__ = [
     "TorchvisionEncoder2d",
     "TorchvisionEncoder3d",
     "X3dEncoder",
+    "account",
+    "folded",
+    "layer_arithmetic",
     "stages",
 ]

@@ -1,7 +1,7 @@
 """What each layer of a network costs, and what it sees."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
 
@@ -110,6 +110,21 @@ def account(
         counter.get_total_flops(),
         watch.encoders,
     )
+
+
+def folded(layers: Sequence[Layer]) -> list[Layer]:
+    """The same sums in fewer rows: normalisation, activation and what else changes no size with the layer before."""
+    rows: list[Layer] = []
+    for layer in layers:
+        if not rows or layer.kernel or layer.multiply_adds or layer.output != rows[-1].output:
+            rows.append(replace(layer))
+        else:
+            last = rows[-1]
+            last.kind = f"{last.kind}, {layer.kind}"
+            last.parameters += layer.parameters
+            last.activation_bytes += layer.activation_bytes
+            last.fields = layer.fields
+    return rows
 
 
 class _Watch(TorchDispatchMode):

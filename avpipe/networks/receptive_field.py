@@ -14,22 +14,39 @@ Factor = tuple[str | None, int]
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """What values depend on along one axis of the input."""
+    """What values depend on along one axis of the input: value ``i`` on ``first + i * step`` to ``last + i * step``."""
 
-    places: Fraction = Fraction(1)
-    """Seen by one value through layers that see a stretch, along the longest path."""
+    first: Fraction = Fraction(0)
+    last: Fraction = Fraction(0)
     step: Fraction = Fraction(1)
     """From what one value sees to what the next one sees."""
     is_global: bool = False
     """Some path besides sees all of the axis: a mean over it, a squeeze-and-excitation, attention."""
 
+    @property
+    def places(self) -> int:
+        """How many places of the axis one value sees, through layers that see a stretch, along the longest path."""
+        return math.ceil(self.last - self.first) + 1
+
     def joined(self, other: "Field") -> "Field":
         is_global = self.is_global or other.is_global
-        return Field(max(self.places, other.places), max(self.step, other.step), is_global)
+        return Field(min(self.first, other.first), max(self.last, other.last), max(self.step, other.step), is_global)
 
-    def behind(self, kernel: int, stride: Fraction | int, dilation: int = 1) -> "Field":
+    def moved(self, places: int) -> "Field":
+        """Of values whose number 0 was number ``places``."""
+        way = places * self.step
+        return replace(self, first=self.first + way, last=self.last + way)
+
+    def behind(self, kernel: int, stride: Fraction | int, padding: int = 0, dilation: int = 1) -> "Field":
         """Of a layer that slides over values with this field."""
-        return replace(self, places=self.places + (kernel - 1) * dilation * self.step, step=self.step * stride)
+        moved = self.moved(-padding)
+        return replace(moved, last=moved.last + (kernel - 1) * dilation * self.step, step=self.step * stride)
+
+    def spread(self, kernel: int, stride: int, padding: int, dilation: int) -> "Field":
+        """Of a transposed convolution: each value comes of so many of the input's, which are so many times apart."""
+        moved = self.moved(padding // stride)
+        seen = -(-((kernel - 1) * dilation + 1) // stride)
+        return replace(moved, first=moved.first - (seen - 1) * self.step, step=self.step / stride)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +66,12 @@ class Traced:
         seen = {axis for dim in dims for axis, _ in self.dims[dim] if axis is not None}
         return replace(self, fields={a: replace(f, is_global=f.is_global or a in seen) for a, f in self.fields.items()})
 
-    def slid(self, dim: int, kernel: int, stride: Fraction | int, dilation: int = 1) -> "Traced":
-        """The same behind a layer that slides along a dimension."""
+    def along(self, dim: int, change: Callable[[Field], Field]) -> "Traced":
+        """The same where the field along a dimension becomes another; of several axes there, each is seen whole."""
         axis = self.axis(dim)
         if axis is None:
-            return self.with_global([dim]) if kernel > 1 else self
-        return replace(self, fields={**self.fields, axis: self.fields[axis].behind(kernel, stride, dilation)})
+            return self.with_global([dim])
+        return replace(self, fields={**self.fields, axis: change(self.fields[axis])})
 
     def shaped(self, shape: Sequence[int]) -> "Traced":
         """With the sizes that its dimensions have by now."""
@@ -150,9 +167,7 @@ def _joining(name: str, arguments: Sequence[Any], given: Sequence[Traced | None]
     known = [each for each in given if each is not None]
     fields = _joined(known)
     if name == "cat":
-        dim = arguments[1] if len(arguments) > 1 else 0
-        named = next((each for each in known if each.axis(dim) is not None), known[0])
-        return Traced(named.dims, fields)
+        return _in_line(arguments[0], given, (arguments[1] if len(arguments) > 1 else 0) % len(shape))
     if name == "stack":
         dim = arguments[1] if len(arguments) > 1 else 0
         dims = list(known[0].dims)
@@ -172,23 +187,60 @@ def _joining(name: str, arguments: Sequence[Any], given: Sequence[Traced | None]
     return Traced((*rows, columns), fields)
 
 
+def _in_line(tensors: Sequence[Tensor], given: Sequence[Traced | None], dim: int) -> Traced:
+    """Along an axis the longest of what stands in line counts: what is set before it moves it, as padding would."""
+    known = [each for each in given if each is not None]
+    named = [each for each in known if each.axis(dim) is not None]
+    if not named:
+        return Traced(known[0].dims, _joined(known))
+    begins, moved, longest = 0, [], max(_length(each, dim) for each in named)
+    for tensor, each in zip(tensors, given, strict=True):
+        if each is not None and _length(each, dim) == longest:
+            moved.append(each.along(dim, lambda field, begins=begins: field.moved(-begins)))  # type: ignore[misc]
+        begins += tensor.shape[dim]
+    return Traced(named[0].dims, _joined(moved))
+
+
+def _length(traced: Traced, dim: int) -> int:
+    return math.prod(places for _, places in traced.dims[dim])
+
+
 def _convolved(traced: Traced, arguments: Sequence[Any]) -> Traced:
-    weight, stride, dilation, transposed = arguments[1], arguments[3], arguments[5], arguments[6]
+    weight, strides, paddings, dilations, transposed = (arguments[place] for place in (1, 3, 4, 5, 6))
     result = traced.with_global([1])
-    for place, kernel in enumerate(weight.shape[2:]):
-        if transposed:  # each value comes of so many of the input's, which are so many times as far apart
-            result = result.slid(place + 2, -(-kernel // stride[place]), Fraction(1, stride[place]), dilation[place])
-        else:
-            result = result.slid(place + 2, kernel, stride[place], dilation[place])
+    result = replace(result, dims=(result.dims[0], ((None, 1),), *result.dims[2:]))
+    for dim, one in enumerate(zip(weight.shape[2:], strides, paddings, dilations, strict=True), start=2):
+        if result.axis(dim) is not None or one[0] > 1:
+            result = result.along(dim, lambda f, one=one: f.spread(*one) if transposed else f.behind(*one))  # type: ignore[misc]
     return result
 
 
 def _pooled(traced: Traced, arguments: Sequence[Any]) -> Traced:
     kernels = arguments[1]
     strides = arguments[2] if len(arguments) > 2 and arguments[2] else kernels
+    paddings = arguments[3] if len(arguments) > 3 else [0] * len(kernels)
     dilations = arguments[4] if len(arguments) > 4 and isinstance(arguments[4], list) else [1] * len(kernels)
-    for back, (kernel, stride, dilation) in enumerate(zip(kernels, strides, dilations, strict=True)):
-        traced = traced.slid(len(traced.dims) - len(kernels) + back, kernel, stride, dilation)
+    first_dim = len(traced.dims) - len(kernels)
+    for dim, one in enumerate(zip(kernels, strides, paddings, dilations, strict=True), start=first_dim):
+        traced = traced.along(dim, lambda field, one=one: field.behind(*one))  # type: ignore[misc]
+    return traced
+
+
+def _sliced(traced: Traced, arguments: Sequence[Any]) -> Traced:
+    dim = (arguments[1] if len(arguments) > 1 else 0) % len(traced.dims)
+    begin = (arguments[2] if len(arguments) > 2 else 0) or 0
+    begin = begin if begin >= 0 else max(0, _length(traced, dim) + begin)
+    stride = arguments[4] if len(arguments) > 4 else 1
+    if traced.axis(dim) is None:
+        return traced
+    return traced.along(dim, lambda field: replace(field.moved(begin), step=field.step * stride))
+
+
+def _padded(traced: Traced, arguments: Sequence[Any]) -> Traced:
+    for place, before in enumerate(arguments[1][::2]):
+        dim = len(traced.dims) - 1 - place
+        if traced.axis(dim) is not None:
+            traced = traced.along(dim, lambda field, before=before: field.moved(-before))  # type: ignore[misc]
     return traced
 
 
@@ -202,7 +254,8 @@ def _adaptively_pooled(traced: Traced, arguments: Sequence[Any]) -> Traced:
             traced = traced.with_global([dim])
         elif size != places:
             widest = max(-(-(each + 1) * places // size) - each * places // size for each in range(size))
-            traced = traced.slid(dim, widest, Fraction(places, size))
+            ratio = Fraction(places, size)
+            traced = traced.along(dim, lambda f, kernel=widest, stride=ratio: f.behind(kernel, stride))  # type: ignore[misc]
     return traced
 
 
@@ -271,7 +324,9 @@ _RULES: dict[str, Callable[[Traced, Sequence[Any]], Traced]] = {
     "permute": _permuted,
     "unsqueeze": _unsqueezed,
     **dict.fromkeys(("select", "unbind"), _without),
-    **dict.fromkeys(("slice", "split", "split_with_sizes", "constant_pad_nd", "flip"), _same),
+    "slice": _sliced,
+    "constant_pad_nd": _padded,
+    **dict.fromkeys(("split", "split_with_sizes", "flip"), _same),
 }
 
 

@@ -37,6 +37,7 @@ class TimmEncoder2d(PretrainedEncoder):
         _check_name(name)
         self.name, self.weights = name, weights
         self.trunk = _trunk(name, in_channels)
+        self.heads = _drop_heads(self.trunk, in_channels)
         self.out_dim = cast(int, self.trunk.num_features)
         self.time_stride = int(getattr(self.trunk, "feature_info", [{}])[-1].get("reduction", 32))
 
@@ -103,10 +104,8 @@ class TimmEncoder2d(PretrainedEncoder):
 
     def fitted(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         names = self.trunk.default_cfg["classifier"]  # type: ignore[index]
-        heads = tuple(f"{name}." for name in ((names,) if isinstance(names, str) else names))
-        own = self.trunk.state_dict()
-        given = {layer: tensor for layer, tensor in state.items() if layer in own or not layer.startswith(heads)}
-        return first_summed(self.trunk, given)
+        heads = tuple(f"{name}." for name in ((names,) if isinstance(names, str) else names or ())) + self.heads
+        return first_summed(self.trunk, {layer: each for layer, each in state.items() if not layer.startswith(heads)})
 
 
 def _check_name(name: str) -> None:
@@ -129,3 +128,29 @@ def _trunk(name: str, in_channels: int) -> nn.Module:
         return timm.create_model(name, **settings, dynamic_img_size=True, dynamic_img_pad=True)
     except TypeError:
         return timm.create_model(name, **settings)
+
+
+@torch.no_grad()
+def _drop_heads(trunk: nn.Module, in_channels: int) -> tuple[str, ...]:
+    """Take away the layers that a network has behind its last map; returns what their tensors' names begin with."""
+    called: set[str] = set()
+    handles = [
+        child.register_forward_pre_hook(lambda *_, name=name: called.add(name))
+        for name, child in trunk.named_modules()
+        if name
+    ]
+    training = trunk.training
+    size = trunk.default_cfg["input_size"][1:]  # type: ignore[index]
+    trunk.eval().forward_features(torch.zeros(1, in_channels, *size))  # type: ignore[operator]
+    trunk.train(training)
+    for handle in handles:
+        handle.remove()
+    seen = {name.partition(".")[0] for name in called}
+    heads = [
+        name
+        for name, child in trunk.named_children()
+        if name not in seen and any(True for _ in child.parameters())
+    ]
+    for name in heads:
+        setattr(trunk, name, nn.Identity())
+    return tuple(f"{name}." for name in heads)
