@@ -2,7 +2,7 @@
 
     python scripts/bench_encoders.py [residual3d x3d ...]
     python scripts/bench_encoders.py --task sound_event [lenet5 torchvision/vgg16 timm/convnext_atto ...]
-                                     [--set preprocess.audio.n_mels=80] [--batch 8] [--rounds 6]
+                                     [--set preprocess.audio.n_mels=80] [--batch 8] [--rounds 6] [--bf16]
 
 Each stands in its task's network and sees full windows as the task makes them: 16 frames of 112x112 pixels, or the mel
 windows of ESC-10. A step is forward and backward of a batch on one thread, an answer is one window in eval mode. The
@@ -36,9 +36,10 @@ class Contestant:
         encoder: a name, or ``torchvision/NAME`` or ``timm/NAME``.
         overrides: more of them.
         batch: windows a training step.
+        bf16: train as ``device.precision=bf16-mixed`` does.
     """
 
-    def __init__(self, task: str, encoder: str, overrides: list[str], batch: int) -> None:
+    def __init__(self, task: str, encoder: str, overrides: list[str], batch: int, bf16: bool) -> None:
         group, _, name = encoder.partition("/")
         chosen = [f"encoder={group}", *([f"encoder.name={name}"] if name else [])]
         config = plain(compose("train", [f"task={task}", *chosen, *overrides]))
@@ -46,12 +47,15 @@ class Contestant:
         self.one, self.one_lengths = full_window(instantiate(config["preprocess"]))
         self.many = {sense: torch.randn(batch, *value.shape[1:]) for sense, value in self.one.items()}
         self.many_lengths = {sense: value.expand(batch) for sense, value in self.one_lengths.items()}
+        self.bf16 = bf16
         self.sums = layer_arithmetic(self.network, self.one, self.one_lengths)
 
     def train(self) -> None:
         """One step of training, without the optimizer."""
-        output = self.network.train()(self.many, self.many_lengths)
-        sum((each.square().mean() for each in output.auxiliary.values()), output.value.square().mean()).backward()
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
+            output = self.network.train()(self.many, self.many_lengths)
+            loss = sum((each.square().mean() for each in output.auxiliary.values()), output.value.square().mean())
+        loss.backward()
 
     @torch.inference_mode()
     def answer(self) -> None:
@@ -73,6 +77,7 @@ def main() -> None:
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", dest="overrides")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--bf16", action="store_true", help="train in mixed precision; answers stay in 32 bits")
     asked = parser.parse_args()
     own = {path.stem for path in (conf_dir() / "encoder").glob("*.yaml")}
     names = asked.encoders or DEFAULTS[asked.task]
@@ -84,7 +89,7 @@ def main() -> None:
     contestants = {}
     for name in names:
         try:
-            contestants[name] = Contestant(asked.task, name, asked.overrides, asked.batch)
+            contestants[name] = Contestant(asked.task, name, asked.overrides, asked.batch, asked.bf16)
         except AvpipeError as error:
             print(f"{name}: left out: {error}")
     rounds = [
