@@ -66,7 +66,9 @@ def full_window(preprocessor: Preprocessor) -> tuple[Features, dict[str, Tensor]
         returns (1, ...) and (1,) a sense.
     """
     with torch.inference_mode(), single_threaded():
-        features, lengths = collate([preprocessor(_clip(preprocessor, _draw_inputs(preprocessor)))], preprocessor.window_steps)
+        features, lengths = collate(
+            [preprocessor(_clip(preprocessor, _draw_inputs(preprocessor)))], preprocessor.window_steps
+        )
     steps = preprocessor.window_steps
     return (
         {sense: value.clone() for sense, value in features.items()},

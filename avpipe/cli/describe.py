@@ -11,15 +11,16 @@ usage: avpipe describe bundle=BUNDLE [format=table|json] [output=FILE.png|FILE.j
   format        table (normalisation and activation stand with the layer before), or json (every layer by itself)
   output        a picture (.png), or the same JSON (.json)
 
-Of each layer it tells the size of the output for one full window, kernel / stride + padding, parameters, multiplications
-with additions and their share, the places of the input that a value depends on along each axis (by the longest path;
-"all": some path sees all of the axis, such as a mean or a squeeze-and-excitation), and the memory of its output in 32
-bits.
+Of each layer it tells the size of the output for one full window, kernel / stride + padding * dilation, parameters,
+multiplications with additions and their share, how many places of the input a value depends on along each axis
+(by the longest path; a star: some path besides sees all of the axis, such as a mean or a squeeze-and-excitation), and
+the memory of its output in 32 bits.
 
 example: avpipe describe task=sound_event encoder=torchvision encoder.name=resnet18
 """
 
 import json
+import re
 import sys
 from collections.abc import Mapping
 from inspect import signature
@@ -40,7 +41,6 @@ from avpipe.files import write_text
 from avpipe.networks import Arithmetic, Layer, account, folded, layer_arithmetic
 
 _TABLE_WIDTH = 132
-_SIGNS = {"frequency": "f", "time": "t", "height": "h", "width": "w"}
 
 
 def main(config: Mapping[str, Any]) -> int:
@@ -88,64 +88,76 @@ def _accounted(preprocessor: Preprocessor, network: nn.Module) -> Arithmetic:
 def _classifier(name: str) -> tuple[str, Arithmetic]:
     from torchvision.models import get_model, get_model_weights, list_models
 
-    pictures = {each for each in list_models() if "." not in str(get_model.__module__) or each.isidentifier()}
-    if name not in pictures or "crop_size" not in (given := get_model_weights(name)["DEFAULT"].transforms.keywords):
-        raise ArgumentError(f"classifier={name}", "torchvision has no such classifier of pictures", "such as: alexnet, vgg16, resnet50")
+    transforms = get_model_weights(name)["DEFAULT"].transforms if name in list_models() else None
+    size_px = getattr(transforms, "keywords", {}).get("crop_size")
+    if not isinstance(size_px, int):  # of films it is two numbers, and what finds objects has none
+        reason, remedy = "torchvision has no such classifier of pictures", "give alexnet, vgg16, resnet50 or the like"
+        raise ArgumentError(f"classifier={name}", reason, remedy)
     tapped = {"init_weights": True, "aux_logits": False} if name in ("googlenet", "inception_v3") else {}
-    network = get_model(name, weights=None, **tapped)
-    size_px = given["crop_size"]
     pictures = torch.zeros(1, 3, size_px, size_px)
-    return f"classifier {name} at {size_px}x{size_px}", account(network, (pictures,), [(pictures, (None, None, "height", "width"))])
+    inputs = [(pictures, (None, None, "height", "width"))]
+    sums = account(get_model(name, weights=None, **tapped), (pictures,), inputs)
+    return f"classifier {name} at {size_px}x{size_px}", sums
 
 
 def _print(title: str, sums: Arithmetic) -> None:
     names = ("layer", "kind", "output", "kernel", "parameters", "multiply-adds", "share", "sees", "memory")
     table = Table(*(Column(name, justify="right" if name in names[4:] else "left", overflow="fold") for name in names))
     for layer in folded(sums.layers):
-        share = f"{layer.multiply_adds / max(1, sums.multiply_adds):.1%}" if layer.multiply_adds else ""
         table.add_row(
-            layer.name,
-            layer.kind,
-            _by(layer.output),
+            _short(layer.name),
+            layer.kind.partition(",")[0],
+            "x".join(map(str, layer.output)),
             _geometry(layer),
             f"{layer.parameters:,}" if layer.parameters else "",
             _large(layer.multiply_adds),
-            share,
+            f"{layer.multiply_adds / max(1, sums.multiply_adds):.1%}" if layer.multiply_adds else "",
             _seen(layer),
             _bytes(layer.activation_bytes),
         )
     console = Console(markup=False, emoji=False)
     console.width = max(console.width, _TABLE_WIDTH)
     console.print(table)
+    if any(field.is_global for layer in sums.layers for field in layer.fields.values()):
+        print("*: some path besides sees all of the axis")
     more = f" (and {sums.training_only:,} in training only)" if sums.training_only else ""
-    print(f"{title}: {sums.parameters:,} parameters{more}, {_large(sums.multiply_adds)} multiply-adds a window,")
-    same = sums.counted_flops == 2 * sums.multiply_adds
-    told = "the same" if same else f"{_large(sums.counted_flops // 2)}"
-    print(f"by torch's own counter {told}; {_bytes(sums.activation_bytes)} of activations")
+    counter = sums.counted_flops // 2
+    told = "the same" if counter == sums.multiply_adds else _large(counter)
+    print(
+        f"{title}: {sums.parameters:,} parameters{more}, {_large(sums.multiply_adds)} multiply-adds "
+        f"(by torch's own counter {told}), {_bytes(sums.activation_bytes)} of outputs"
+    )
     for sense, encoder in sums.encoders.items():
-        steps = ", ".join(f"{_SIGNS.get(axis, axis)} {float(field.step):g}" for axis, field in encoder.fields.items())
-        print(f"encoder of {sense}: {_by(encoder.output)}; a value sees {_seen(encoder)}, and the next lies at {steps}")
+        size = "x".join(map(str, encoder.output))
+        steps = ", ".join(f"{_sign(axis)} {float(field.step):g}" for axis, field in encoder.fields.items())
+        print(f"encoder of {sense}: {size}; a value sees {_seen(encoder)}, the next one lies {steps} further")
+
+
+def _short(name: str) -> str:
+    """A layer's name without what all layers of the one encoder begin with."""
+    return re.sub(r"(^|\.)encoders\.\w+\.(trunk\.)?", r"\1", name)
 
 
 def _geometry(layer: Layer) -> str:
-    if not layer.kernel:
-        return ""
-    dilation = f" *{_by(layer.dilation)}" if set(layer.dilation) != {1} else ""
-    padding = f" +{_by(layer.padding)}" if set(layer.padding) != {0} else ""
-    return f"{_by(layer.kernel)} /{_by(layer.stride)}{padding}{dilation}"
+    """Kernel / stride + padding * dilation, where these are not 1, 0 and 1."""
+    told = _by(layer.kernel)
+    for sign, sizes, usual in (("/", layer.stride, 1), ("+", layer.padding, 0), ("*", layer.dilation, 1)):
+        told += f" {sign}{_by(sizes, square=True)}" if set(sizes) - {usual} else ""
+    return told
 
 
 def _seen(layer: Layer) -> str:
-    """Places by axis; where some path sees all, those of the others in brackets."""
-    told = []
-    for axis, field in layer.fields.items():
-        places = f"all ({field.places})" if field.is_global and field.places > 1 else "all" if field.is_global else str(field.places)
-        told.append(f"{_SIGNS.get(axis, axis)} {places}")
-    return ", ".join(told)
+    """Places by axis."""
+    marks = ((axis, field.places, "*" if field.is_global else "") for axis, field in layer.fields.items())
+    return ", ".join(f"{_sign(axis)} {places}{mark}" for axis, places, mark in marks)
 
 
-def _by(sizes: tuple[int, ...]) -> str:
-    return str(sizes[0]) if sizes and len(set(sizes)) == 1 and len(sizes) == 1 else "x".join(map(str, sizes))
+def _sign(axis: str) -> str:
+    return axis[0]  # frequency, time, height, width: each begins with another letter
+
+
+def _by(sizes: tuple[int, ...], square: bool = False) -> str:
+    return str(sizes[0]) if square and len(set(sizes)) == 1 else "x".join(map(str, sizes))
 
 
 def _large(number: int) -> str:

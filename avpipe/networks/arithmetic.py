@@ -162,7 +162,7 @@ class _Watch(TorchDispatchMode):
         outputs = tensors_of([outcome])
         if outputs:
             self._tell(layer, outputs[0], tensors_of(arguments))
-        if _is_leaf(module) and outputs and not isinstance(module, nn.Identity | nn.Dropout) or own:
+        if own or (_is_leaf(module) and outputs and not isinstance(module, nn.Identity | nn.Dropout)):
             self.layers.append(layer)
         place, _, sense = layer.name.rpartition(".")
         if place == "encoders" or place.endswith(".encoders"):
@@ -199,7 +199,8 @@ class _Watch(TorchDispatchMode):
             reduces = is_reduction(name) and bool(given) and given[0] is not None and bool(given[0].fields)
             if not (cost or slides or reduces):
                 return
-            layer = Layer(f"{layer.name}.{name}".lstrip("."), name)
+            kind = name.strip("_")
+            layer = Layer(f"{layer.name}.{kind}".lstrip("."), kind)
             self._tell(layer, output, [])
             self.layers.append(layer)
         layer.multiply_adds += cost

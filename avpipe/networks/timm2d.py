@@ -117,7 +117,9 @@ def _check_name(name: str) -> None:
     if not timm.is_model(name) or ":" in name or "/" in name:
         near = timm.list_models(f"*{name.partition('_')[0].partition('.')[0]}*")[:8] or timm.list_models("resnet*")[:8]
         reason = "timm knows no such network"
-        raise ArgumentError(f"encoder.name={name}", reason, f"choose from timm.list_models(), such as {', '.join(near)}")
+        raise ArgumentError(
+            f"encoder.name={name}", reason, f"choose from timm.list_models(), such as {', '.join(near)}"
+        )
 
 
 def _trunk(name: str, in_channels: int) -> nn.Module:
@@ -147,9 +149,7 @@ def _drop_heads(trunk: nn.Module, in_channels: int) -> tuple[str, ...]:
         handle.remove()
     seen = {name.partition(".")[0] for name in called}
     heads = [
-        name
-        for name, child in trunk.named_children()
-        if name not in seen and any(True for _ in child.parameters())
+        name for name, child in trunk.named_children() if name not in seen and any(True for _ in child.parameters())
     ]
     for name in heads:
         setattr(trunk, name, nn.Identity())

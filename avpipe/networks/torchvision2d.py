@@ -133,7 +133,7 @@ def _trunk(name: str) -> nn.Sequential:
 
 
 def _give_channels(trunk: nn.Module, channels: int) -> None:
-    """Let the first convolution see so many channels in place of three; its weights are their kernels' sum, repeated."""
+    """Let the first convolution see so many channels in place of three: its kernels are their sums, shared out."""
     place, first = next((name, module) for name, module in trunk.named_modules() if isinstance(module, nn.Conv2d))
     parent, _, own = place.rpartition(".")
     changed = nn.Conv2d(

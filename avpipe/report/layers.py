@@ -30,10 +30,14 @@ def write_layer_picture(path: Path, title: str, layers: Sequence[Layer]) -> None
         "parameters": [float(layer.parameters) for layer in layers],
         "multiply-adds": [float(layer.multiply_adds) for layer in layers],
         "memory of the output, KiB": [layer.activation_bytes / 1024 for layer in layers],
-        "receptive field, places": [float(max((f.places for f in layer.fields.values()), default=0)) for layer in layers],
+        "receptive field, places": [
+            float(max((f.places for f in layer.fields.values()), default=0)) for layer in layers
+        ],
     }
     whole = [any(field.is_global for field in layer.fields.values()) for layer in layers]
-    for place, (axes, (name, values)) in enumerate(zip(figure.subplots(1, 4, sharey=True), columns.items(), strict=True)):
+    for place, (axes, (name, values)) in enumerate(
+        zip(figure.subplots(1, 4, sharey=True), columns.items(), strict=True)
+    ):
         colours = [_COLOURS[place]] * len(layers)
         bars = axes.barh(range(len(layers)), values, color=colours, height=0.8)
         axes.set_title(name, fontsize=9, color=_INK)

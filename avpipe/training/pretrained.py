@@ -64,7 +64,9 @@ def weights_file(encoder: PretrainedEncoder) -> Path:
     weights, published = encoder.weights, encoder.published
     if not published or weights != published:
         if not Path(weights).expanduser().is_file():
-            choices = f"give a file of {encoder.library}'s {encoder.name}, {f'{published} ' if published else ''}or {NONE}"
+            choices = (
+                f"give a file of {encoder.library}'s {encoder.name}, {f'{published} ' if published else ''}or {NONE}"
+            )
             raise ArgumentError(f"encoder.weights={weights}", "no such file", choices)
         return Path(weights).expanduser()
     from torchvision.models import get_model_weights
