@@ -24,6 +24,15 @@ _PATH_KEYS = re.compile(
 )
 
 
+def _channels_of(*, _parent_: DictConfig, _root_: DictConfig) -> int:
+    """What ``${channels:}`` stands for in an encoder: 3 where it sees frames, 1 where it sees a spectrogram."""
+    looks, listens = (_root_.preprocess.get(sense) is not None for sense in ("video", "audio"))
+    return 3 if looks and (not listens or _root_.get("video_encoder") is _parent_) else 1
+
+
+OmegaConf.register_new_resolver("channels", _channels_of, replace=True)
+
+
 def conf_dir() -> Path:
     """The folder of our YAML files: inside the package in a wheel, beside it in a checkout.
 

@@ -1,52 +1,107 @@
-"""How many clips a second the encoders of frames train on, and how large they are.
+"""What encoders cost: parameters, multiply-adds, training speed, and how long an answer takes.
 
-    python scripts/bench_encoders.py [residual3d x3d ...] [--batch 8] [--rounds 6]
+    python scripts/bench_encoders.py [residual3d x3d ...]
+    python scripts/bench_encoders.py --task sound_event [lenet5 torchvision/vgg16 timm/convnext_atto ...]
+                                     [--set preprocess.audio.n_mels=80] [--batch 8] [--rounds 6] [--bf16]
 
-A step is forward and backward of a batch of 16 frames of 112x112 on one thread. The encoders take turns, and the best
-of the rounds is told, by the processor's own time: what else the machine does costs little of it.
+Each stands in its task's network and sees full windows as the task makes them: 16 frames of 112x112 pixels, or the mel
+windows of ESC-10. A step is forward and backward of a batch on one thread, an answer is one window in eval mode. The
+encoders take turns, and the best of the rounds is told, by the processor's own time: what else the machine does costs
+little of it.
 """
 
 import argparse
 import time
+from collections.abc import Callable
 
 import torch
-from torch import nn
 
+from avpipe.bundle import full_window
 from avpipe.config import compose, conf_dir, instantiate, plain
+from avpipe.errors import AvpipeError
+from avpipe.networks import Network, layer_arithmetic
 
-FRAMES, SIDE_PX = 16, 112
+CLASSICS = (
+    "lenet5 torchvision/alexnet torchvision/vgg16_bn torchvision/resnet18 torchvision/googlenet "
+    "torchvision/inception_v3 torchvision/densenet121 torchvision/mobilenet_v2 torchvision/efficientnet_b0 residual2d"
+)
+DEFAULTS = {"sound_event": CLASSICS.split(), "action": ["residual3d", "shift2d", "frames2d", "x3d"]}
 
 
-def sec_of(encoder: nn.Module, clips: torch.Tensor, lengths: torch.Tensor) -> float:
-    """CPU time of one step."""
+class Contestant:
+    """A network of a task, and its windows.
+
+    Args:
+        task: with its preprocessing.
+        encoder: a name, or ``torchvision/NAME`` or ``timm/NAME``.
+        overrides: more of them.
+        batch: windows a training step.
+        bf16: train as ``device.precision=bf16-mixed`` does.
+    """
+
+    def __init__(self, task: str, encoder: str, overrides: list[str], batch: int, bf16: bool) -> None:
+        group, _, name = encoder.partition("/")
+        chosen = [f"encoder={group}", *([f"encoder.name={name}"] if name else [])]
+        config = plain(compose("train", [f"task={task}", *chosen, *overrides]))
+        self.network: Network = instantiate({**config["network"], "num_outputs": 10})
+        self.one, self.one_lengths = full_window(instantiate(config["preprocess"]))
+        self.many = {sense: torch.randn(batch, *value.shape[1:]) for sense, value in self.one.items()}
+        self.many_lengths = {sense: value.expand(batch) for sense, value in self.one_lengths.items()}
+        self.bf16 = bf16
+        self.sums = layer_arithmetic(self.network, self.one, self.one_lengths)
+
+    def train(self) -> None:
+        """One step of training, without the optimizer."""
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
+            output = self.network.train()(self.many, self.many_lengths)
+            loss = sum((each.square().mean() for each in output.auxiliary.values()), output.value.square().mean())
+        loss.backward()
+
+    @torch.inference_mode()
+    def answer(self) -> None:
+        """One window."""
+        self.network.eval()(self.one, self.one_lengths)
+
+
+def sec_of(call: Callable[[], None]) -> float:
+    """CPU time of a call."""
     began = time.process_time()
-    sequence, _ = encoder(clips, lengths)
-    sequence.square().mean().backward()
+    call()
     return time.process_time() - began
 
 
 def main() -> None:
-    own = [path.stem for path in (conf_dir() / "encoder").glob("*.yaml")]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("encoders", nargs="*", default=["residual3d", "shift2d", "frames2d", "x3d"], metavar="encoder")
+    parser.add_argument("encoders", nargs="*", metavar="encoder")
+    parser.add_argument("--task", default="action", choices=sorted(DEFAULTS))
+    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", dest="overrides")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--bf16", action="store_true", help="train in mixed precision; answers stay in 32 bits")
     asked = parser.parse_args()
-    if unknown := set(asked.encoders) - set(own):
+    own = {path.stem for path in (conf_dir() / "encoder").glob("*.yaml")}
+    names = asked.encoders or DEFAULTS[asked.task]
+    if unknown := {name for name in names if name.partition("/")[0] not in own}:
         parser.error(f"no such encoder: {', '.join(sorted(unknown))}; choose from: {', '.join(sorted(own))}")
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)  # of which untrained networks are full
     torch.manual_seed(0)
-    clips, lengths = torch.randn(asked.batch, 3, FRAMES, SIDE_PX, SIDE_PX), torch.full((asked.batch,), FRAMES)
-    configs = {name: plain(compose("train", ["task=action", f"encoder={name}"])) for name in asked.encoders}
-    encoders = {name: instantiate(config["encoder"]) for name, config in configs.items()}
+    contestants = {}
+    for name in names:
+        try:
+            contestants[name] = Contestant(asked.task, name, asked.overrides, asked.batch, asked.bf16)
+        except AvpipeError as error:
+            print(f"{name}: left out: {error}")
     rounds = [
-        {name: sec_of(encoder, clips, lengths) for name, encoder in encoders.items()} for _ in range(asked.rounds)
+        {name: (sec_of(each.train), sec_of(each.answer)) for name, each in contestants.items()}
+        for _ in range(asked.rounds)
     ]
-    for name, encoder in encoders.items():
-        parameters = sum(parameter.numel() for parameter in encoder.parameters())
-        rate = asked.batch / min(seconds[name] for seconds in rounds)
-        print(f"{name:12} {parameters / 1e6:6.2f} M parameters {rate:7.2f} clips/s")
+    for name, each in contestants.items():
+        step, answer = (min(seconds[name][place] for seconds in rounds) for place in (0, 1))
+        print(
+            f"{name:32} {each.sums.parameters / 1e6:6.2f} M parameters {each.sums.multiply_adds / 1e6:8.1f} M "
+            f"multiply-adds {asked.batch / step:7.2f} windows/s trained {answer * 1e3:7.1f} ms an answer"
+        )
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from avpipe.networks import (
     Ensemble,
     FrameEncoder2d,
     Identity,
+    LeNet5,
     LipEncoder,
     MeanPooling,
     MotionEncoder3d,
@@ -26,6 +27,7 @@ from avpipe.networks import (
     ShiftEncoder2d,
     ShotEncoder,
     StatisticsPooling,
+    TorchvisionEncoder2d,
     TorchvisionEncoder3d,
     X3dEncoder,
 )
@@ -42,6 +44,17 @@ ENCODERS: dict[str, tuple[Callable[[], nn.Module], str, tuple[int, ...], int]] =
     "motion3d": (MotionEncoder3d, "video", (3, 9, 48, 48), 9),
     "x3d": (X3dEncoder, "video", (3, 9, 48, 48), 9),
     "shots": (partial(ShotEncoder, neighbours=3), "video", (3, 9, 27, 48), 9),
+    "lenet5": (LeNet5, "audio", (1, 40, 70), 70),
+    "lenet5 of frames": (partial(LeNet5, 3), "video", (3, 5, 40, 40), 5),
+    "resnet18": (partial(TorchvisionEncoder2d, "resnet18"), "audio", (1, 40, 70), 70),
+    "alexnet": (partial(TorchvisionEncoder2d, "alexnet"), "audio", (1, 64, 100), 100),
+    "mobilenet_v3_small": (partial(TorchvisionEncoder2d, "mobilenet_v3_small"), "audio", (1, 40, 70), 70),
+    "mobilenet_v3_small of frames": (
+        partial(TorchvisionEncoder2d, "mobilenet_v3_small", 3),
+        "video",
+        (3, 5, 48, 48),
+        5,
+    ),
     **{
         name: (partial(TorchvisionEncoder3d, name), "video", (3, 9, 32, 32), 9)
         for name in ("mc3_18", "s3d")  # one that keeps time and one that does not: all are built alike
@@ -134,7 +147,7 @@ def test_how_much_padding_there_is_does_not_matter_to_those_that_look(encoder):
 def test_a_full_window_goes_through_torchvisions_own_arithmetic(name):
     torch.manual_seed(0)
     theirs, ours = torchvision.models.get_model(name, weights=None).eval(), TorchvisionEncoder3d(name).eval()
-    ours.trunk.load_state_dict(ours.without_head(theirs.state_dict()))
+    ours.trunk.load_state_dict(ours.fitted(theirs.state_dict()))
     seen = []
     theirs.avgpool = nn.AdaptiveAvgPool3d(1)  # S3D's own takes large pictures only
     theirs.avgpool.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))

@@ -6,7 +6,7 @@ the output it had), ``card.md`` (for people). Loading runs no code from it and b
 """
 
 from avpipe.bundle.errors import BundleError
-from avpipe.bundle.golden import try_out
+from avpipe.bundle.golden import full_window, try_out
 from avpipe.bundle.manifest import Origin
 from avpipe.bundle.store import (
     Bundle,
@@ -25,6 +25,7 @@ __all__ = [
     "BundleError",
     "Origin",
     "find_bundle",
+    "full_window",
     "load_bundle",
     "read_origin",
     "read_specs",

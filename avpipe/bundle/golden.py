@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from avpipe.bundle.errors import BundleError
 from avpipe.bundle.manifest import GOLDEN
-from avpipe.features import Preprocessor, collate, single_threaded
+from avpipe.errors import ArgumentError
+from avpipe.features import Features, Preprocessor, collate, single_threaded
 from avpipe.media import Clip, Coverage
 
 FEATURE_TOLERANCE = 1e-4
@@ -45,10 +46,36 @@ def prove(folder: Path, preprocessor: Preprocessor, network: nn.Module, device: 
 
 
 def try_out(preprocessor: Preprocessor, network: nn.Module) -> None:
-    """Run the golden input through a network; what it cannot take raises as torch does. Its mode stays."""
+    """Run the golden input through a network; its mode stays.
+
+    Raises:
+        ArgumentError: its encoder is one of another sense, or of another shape.
+    """
     training = network.training
-    _run(preprocessor, network, _draw_inputs(preprocessor), torch.device("cpu"))
-    network.train(training)
+    try:
+        _run(preprocessor, network, _draw_inputs(preprocessor), torch.device("cpu"))
+    except (RuntimeError, ValueError) as error:
+        reason = f"does not take what this task gives it ({str(error).strip().partition(chr(10))[0]})"
+        raise ArgumentError("encoder", reason, "choose an encoder of the task's sense") from error
+    finally:
+        network.train(training)
+
+
+def full_window(preprocessor: Preprocessor) -> tuple[Features, dict[str, Tensor]]:
+    """The features of one window that is full, as a batch of one, with their lengths.
+
+    Shape:
+        returns (1, ...) and (1,) a sense.
+    """
+    with torch.inference_mode(), single_threaded():
+        features, lengths = collate(
+            [preprocessor(_clip(preprocessor, _draw_inputs(preprocessor)))], preprocessor.window_steps
+        )
+    steps = preprocessor.window_steps
+    return (
+        {sense: value.clone() for sense, value in features.items()},
+        {sense: torch.full_like(value, steps[sense]) for sense, value in lengths.items()},
+    )
 
 
 def _draw_inputs(preprocessor: Preprocessor) -> dict[str, Tensor]:
@@ -72,9 +99,7 @@ def _draw_inputs(preprocessor: Preprocessor) -> dict[str, Tensor]:
 def _run(
     preprocessor: Preprocessor, network: nn.Module, inputs: dict[str, Tensor], device: torch.device
 ) -> dict[str, Tensor]:
-    waveform, frames = (inputs[name].numpy() if name in inputs else None for name in ("waveform", "frames"))
-    rate = preprocessor.clip_format.sample_rate
-    clip = Clip(Path("golden input"), 0.0, waveform, rate, frames, None, Coverage())
+    clip = _clip(preprocessor, inputs)
     network.eval()
     with torch.inference_mode():
         with single_threaded():
@@ -83,3 +108,8 @@ def _run(
         output = network(*({sense: value.to(device) for sense, value in part.items()} for part in (batch, lengths)))
     named = {f"features.{sense}": value for sense, value in features.items()}
     return {**named, "output": output.value.float().cpu()}
+
+
+def _clip(preprocessor: Preprocessor, inputs: dict[str, Tensor]) -> Clip:
+    waveform, frames = (inputs[name].numpy() if name in inputs else None for name in ("waveform", "frames"))
+    return Clip(Path("golden input"), 0.0, waveform, preprocessor.clip_format.sample_rate, frames, None, Coverage())

@@ -1,25 +1,32 @@
 """Networks and their parts: pure maths on tensors; what a bundle may build."""
 
+from avpipe.networks.arithmetic import Arithmetic, Layer, account, folded, layer_arithmetic
 from avpipe.networks.denoiser import DenoisingNetwork
 from avpipe.networks.ecapa import EcapaEncoder
 from avpipe.networks.ensemble import Ensemble
 from avpipe.networks.frames2d import FrameEncoder2d
 from avpipe.networks.fusion import Concatenation, Identity
+from avpipe.networks.lenet5 import LeNet5
 from avpipe.networks.lips import LipEncoder
 from avpipe.networks.motion3d import MotionEncoder3d
 from avpipe.networks.network import Network, Output
 from avpipe.networks.pooling import AttentivePooling, MeanPooling, SegmentPooling, StatisticsPooling
+from avpipe.networks.pretrained import PretrainedEncoder
 from avpipe.networks.residual2d import ResidualEncoder2d
 from avpipe.networks.residual3d import ResidualEncoder3d
 from avpipe.networks.sequence import SequenceNetwork
 from avpipe.networks.shift2d import ShiftEncoder2d
 from avpipe.networks.shots import ShotEncoder
+from avpipe.networks.stages import stages
 from avpipe.networks.stft import Stft
 from avpipe.networks.time_conv import TimeConv, TimeConvEncoder
+from avpipe.networks.timm2d import TimmEncoder2d
+from avpipe.networks.torchvision2d import TorchvisionEncoder2d
 from avpipe.networks.torchvision3d import TorchvisionEncoder3d
 from avpipe.networks.x3d import X3dEncoder
 
 __all__ = [
+    "Arithmetic",
     "AttentivePooling",
     "Concatenation",
     "DenoisingNetwork",
@@ -27,11 +34,14 @@ __all__ = [
     "Ensemble",
     "FrameEncoder2d",
     "Identity",
+    "Layer",
+    "LeNet5",
     "LipEncoder",
     "MeanPooling",
     "MotionEncoder3d",
     "Network",
     "Output",
+    "PretrainedEncoder",
     "ResidualEncoder2d",
     "ResidualEncoder3d",
     "SegmentPooling",
@@ -42,6 +52,12 @@ __all__ = [
     "Stft",
     "TimeConv",
     "TimeConvEncoder",
+    "TimmEncoder2d",
+    "TorchvisionEncoder2d",
     "TorchvisionEncoder3d",
     "X3dEncoder",
+    "account",
+    "folded",
+    "layer_arithmetic",
+    "stages",
 ]

@@ -7,6 +7,7 @@ from typing import Protocol, cast
 from torch import Tensor, nn
 
 from avpipe.features import Features
+from avpipe.networks.auxiliary import AuxiliaryHead
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,7 @@ class Output:
         value: (B, num_outputs), logits or a score.
         lengths: (B,), true lengths where ``value`` has a time axis.
         embedding: (B, dim), the vector in front of the head.
+        auxiliary: (B, num_outputs) each, what heads half-way up say of the same, in training.
     """
 
     value: Tensor
@@ -29,7 +31,8 @@ class Encoder(Protocol):
     """From one sense's features to a sequence of vectors.
 
     Its ``forward(features, lengths)`` takes (B, ...) and true lengths (B,) in steps of time, and returns the sequence
-    (B, out_dim, steps) with its lengths (B,).
+    (B, out_dim, steps) with its lengths (B,). One whose authors train heads half-way up has ``taps``, the channels of
+    the maps that these see by name, and ``with_taps``, which returns these maps besides.
     """
 
     out_dim: int
@@ -68,6 +71,14 @@ class Network(nn.Module):
         self.fusion = fusion({sense: cast(_Sized, layer).out_dim for sense, layer in self.pooling.items()})
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(cast(_Sized, self.fusion).out_dim, num_outputs)
+        self.auxiliary = nn.ModuleDict(
+            {
+                f"{sense}_{tap}": AuxiliaryHead(channels, num_outputs)
+                for sense, encoder in encoders.items()
+                for tap, channels in getattr(encoder, "taps", {}).items()
+            }
+        )
+        """Heads half-way up some encoders, in training only."""
 
     @property
     def num_outputs(self) -> int:
@@ -79,10 +90,20 @@ class Network(nn.Module):
         Shape:
             features: (B, ...) a sense; lengths: (B,) a sense, in steps of its time axis.
         """
-        embeddings = {}
+        embeddings, auxiliary = {}, {}
         for sense, encoder in self.encoders.items():
             if sense in features:
-                sequence, sequence_lengths = encoder(features[sense], lengths[sense])
+                if self.training and self.auxiliary and getattr(encoder, "taps", None):
+                    given = features[sense], lengths[sense]
+                    sequence, sequence_lengths, tapped = encoder.with_taps(*given)  # type: ignore[operator]
+                    for tap, maps in tapped.items():
+                        auxiliary[f"{sense}_{tap}"] = self.auxiliary[f"{sense}_{tap}"](maps, *given)
+                else:
+                    sequence, sequence_lengths = encoder(features[sense], lengths[sense])
                 embeddings[sense] = self.pooling[sense](sequence, sequence_lengths)
         embedding = self.fusion(embeddings)
-        return Output(self.head(self.dropout(embedding)), embedding=embedding)
+        return Output(self.head(self.dropout(embedding)), embedding=embedding, auxiliary=auxiliary)
+
+    def drop_auxiliary(self) -> None:
+        """Leave out the heads that only training needs."""
+        self.auxiliary = nn.ModuleDict()

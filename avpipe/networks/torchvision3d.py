@@ -5,12 +5,13 @@ from collections import OrderedDict
 from torch import Tensor, nn
 
 from avpipe.networks.masking import strided, time_mask
+from avpipe.networks.pretrained import PretrainedEncoder
 
 _TIME_STRIDES = {"r3d_18": 8, "mc3_18": 1, "r2plus1d_18": 8, "s3d": 8}
 _HEAD = ("avgpool", "fc", "classifier")
 
 
-class TorchvisionEncoder3d(nn.Module):
+class TorchvisionEncoder3d(PretrainedEncoder):
     """A video network of torchvision up to its last convolution, and the mean over the picture; time is kept.
 
     Args:
@@ -25,6 +26,8 @@ class TorchvisionEncoder3d(nn.Module):
         pooling drops what is over; within a full window of whole steps the arithmetic is torchvision's.
     """
 
+    library, published = "torchvision", "kinetics"
+
     def __init__(self, name: str, weights: str = "none") -> None:
         super().__init__()
         # Only who asks for one of these waits for the import.
@@ -37,7 +40,6 @@ class TorchvisionEncoder3d(nn.Module):
         model = get_model(name, weights=None)
         parts = OrderedDict((part, layer) for part, layer in model.named_children() if part not in _HEAD)
         self.trunk = nn.Sequential(parts)
-        """Its tensors have torchvision's names."""
         self.time_stride = _TIME_STRIDES[name]
         self.out_dim = 1024 if name == "s3d" else 512
 
@@ -52,7 +54,5 @@ class TorchvisionEncoder3d(nn.Module):
         x = self.trunk(nn.functional.pad(features * mask, (0, 0, 0, 0, 0, lacking)))
         return x.mean((3, 4)), strided(lengths, self.time_stride)
 
-    @staticmethod
-    def without_head(state: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Of the tensors of a whole torchvision network, those that the trunk has."""
+    def fitted(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         return {name: tensor for name, tensor in state.items() if name.partition(".")[0] not in _HEAD}

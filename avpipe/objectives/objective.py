@@ -16,6 +16,8 @@ from avpipe.networks import Output
 if TYPE_CHECKING:  # a quarter of a gigabyte and two seconds, which answers do not need
     from torchmetrics import MetricCollection
 
+_AUXILIARY_WEIGHT = 0.3
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -214,6 +216,17 @@ class Objective(nn.Module, ABC):
     @abstractmethod
     def loss(self, output: Output, batch: Batch) -> Tensor:
         """Mean over the batch, a scalar."""
+
+    def training_loss(self, output: Output, batch: Batch) -> Tensor:
+        """The loss, and three tenths of that of each head half-way up the network.
+
+        Reference:
+            C. Szegedy et al., "Going Deeper with Convolutions", 2014, arXiv:1409.4842.
+        """
+        loss = self.loss(output, batch)
+        for value in output.auxiliary.values():
+            loss = loss + _AUXILIARY_WEIGHT * self.loss(replace(output, value=value), batch)
+        return loss
 
     @abstractmethod
     def decode(self, output: Output) -> list[Decoded]:

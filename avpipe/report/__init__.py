@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from avpipe.report.cross_validation import CrossValidationReport, FoldRow, write_cross_validation_report
     from avpipe.report.denoising import write_denoise_report
     from avpipe.report.exhibits import explained
+    from avpipe.report.layers import write_layer_picture
     from avpipe.report.predictions import located, write_prediction_report
     from avpipe.report.scores import EvaluationReport, TrainingReport, write_evaluation_report, write_training_report
 
@@ -28,11 +29,12 @@ __all__ = [
     "write_cross_validation_report",
     "write_denoise_report",
     "write_evaluation_report",
+    "write_layer_picture",
     "write_prediction_report",
     "write_training_report",
 ]
 
-_PAGES = ("contact_sheet", "cross_validation", "denoising", "exhibits", "predictions", "scores")
+_PAGES = ("contact_sheet", "cross_validation", "denoising", "exhibits", "layers", "predictions", "scores")
 
 
 def __getattr__(name: str) -> Any:

@@ -32,7 +32,7 @@ from avpipe.training.initial import begin_with
 from avpipe.training.learner import Learner
 from avpipe.training.lr_finder import find_lr
 from avpipe.training.optim import Recipe, warmed_up_average
-from avpipe.training.pretrained import begin_pretrained, check_pretrained, without_pretrained
+from avpipe.training.pretrained import begin_pretrained, check_pretrained, for_bundle
 from avpipe.training.progress import History, on_terminal, progress
 from avpipe.training.recordings import Recording, measure
 from avpipe.training.run import claim, corpus_settings
@@ -91,7 +91,7 @@ def train(config: Mapping[str, Any], job: Job) -> None:
     train_examples, val_examples = ([recording.example for recording in part] for part in (train_part, val_part))
     torch.manual_seed(config["seed"])  # anew: whether filling the cache has drawn anything is not to be seen here
     network = instantiate(specs["network"])
-    _check_input(network, data)
+    try_out(data.preprocessor, network)  # before anything is learned
     if isinstance(objective, Transcription):
         others = [*val_examples, *job.split.test]
         for line in doubts(objective, network, data.preprocessor, train_part, others):
@@ -105,7 +105,9 @@ def train(config: Mapping[str, Any], job: Job) -> None:
     learner = Learner(network, objective, recipe, train_examples, val_examples, config["seed"], preprocessor, compiled)
     chosen = _fit(config, device, job.folder, learner, data)
     learner.load_state_dict(read_checkpoint(chosen)["state_dict"])
-    bundled = {**specs, "network": without_pretrained(specs["network"])}
+    bundled = {**specs, "network": for_bundle(specs["network"])}
+    if isinstance(network, Network):
+        network.drop_auxiliary()
     save_bundle(job.bundle, bundled, network.cpu(), objective.cpu(), _origin(config, job))
 
 
@@ -207,15 +209,6 @@ def _order(settings: Mapping[str, Any], objective: Objective, train_part: Sequen
     return (
         Buckets([each.duration_sec for each in train_part], settings["batch_size"]) if objective.needs_whole else None
     )
-
-
-def _check_input(network: Network, data: AVDataModule) -> None:
-    """Refuse an encoder of another sense, or of another shape, before anything is learned."""
-    try:
-        try_out(data.preprocessor, network)
-    except (RuntimeError, ValueError) as error:
-        reason = f"does not take what this task gives it ({str(error).strip().partition(chr(10))[0]})"
-        raise ArgumentError("encoder", reason, "choose an encoder of the task's sense") from error
 
 
 def _learning_rate(

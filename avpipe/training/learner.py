@@ -64,7 +64,7 @@ class Learner(LightningModule):
         torch.manual_seed(int(state[0]))
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
-        loss = self.objective.loss(self.trained(batch.features, batch.lengths), batch)
+        loss = self.objective.training_loss(self.trained(batch.features, batch.lengths), batch)
         if not loss.isfinite():
             self._stop(batch, batch_index, float(loss.detach()))
         self.log("train/loss", loss, prog_bar=True, on_step=True, on_epoch=True, batch_size=len(batch.targets))

@@ -104,7 +104,7 @@ def _sweep(
     for rate, batch in zip(rates, batches, strict=False):
         for group in optimizer.param_groups:
             group["lr"] = rate
-        loss = objective.loss(network(batch.features, batch.lengths), batch)
+        loss = objective.training_loss(network(batch.features, batch.lengths), batch)
         if not loss.isfinite():
             return
         yield float(loss.detach())

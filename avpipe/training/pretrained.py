@@ -1,4 +1,4 @@
-"""Encoders that begin with weights of torchvision's networks."""
+"""Encoders that begin with published weights, of torchvision's networks or timm's."""
 
 import pickle
 import zipfile
@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from avpipe.config import Spec, instantiate, target_of
 from avpipe.errors import ArgumentError
 from avpipe.files import sha256_of
-from avpipe.networks import TorchvisionEncoder3d
+from avpipe.networks import PretrainedEncoder
 
-NONE, KINETICS = "none", "kinetics"
+NONE = "none"
 
 
 def check_pretrained(config: Mapping[str, Any]) -> None:
@@ -29,14 +29,15 @@ def check_pretrained(config: Mapping[str, Any]) -> None:
         if config["init_from"]:
             reason = "gives the weights of every layer, those of encoder.weights too"
             raise ArgumentError(f"init_from={config['init_from']}", reason, "leave one of the two out")
-        encoder = instantiate(spec)  # which knows what it can be called
-        weights_file(encoder.name, encoder.weights)
+        weights_file(instantiate(spec))
 
 
-def without_pretrained(spec: Spec) -> Spec:
-    """A network's specification for a bundle, which has all weights itself."""
-    bare = {key: without_pretrained(part) if isinstance(part, Mapping) else part for key, part in spec.items()}
-    return {**bare, "weights": NONE} if _has_weights(bare) else bare
+def for_bundle(spec: Spec) -> Spec:
+    """A network's specification for a bundle, which has all weights itself, and no head that only training needs."""
+    bare = {key: for_bundle(part) if isinstance(part, Mapping) else part for key, part in spec.items()}
+    if not _is_pretrained(bare):
+        return bare
+    return {**bare, "weights": NONE, **({"auxiliary": False} if "auxiliary" in bare else {})}
 
 
 def begin_pretrained(network: nn.Module) -> None:
@@ -46,36 +47,35 @@ def begin_pretrained(network: nn.Module) -> None:
         ArgumentError: they are not to be had, or are those of another network; nothing is left out in silence.
     """
     for module in network.modules():
-        if isinstance(module, TorchvisionEncoder3d) and module.weights not in (None, NONE):
-            path = weights_file(module.name, module.weights)
-            given = module.without_head(_read(path))
+        if isinstance(module, PretrainedEncoder) and module.weights != NONE:
+            path = weights_file(module)
+            given = module.fitted(_read(path))
             _check_fits(module, given, path)
             # What is missing by now is no more than counts of batches, on which no answer depends.
             module.trunk.load_state_dict(given, strict=False)
 
 
-def weights_file(name: str, weights: str) -> Path:
+def weights_file(encoder: PretrainedEncoder) -> Path:
     """The file that ``encoder.weights`` means; nothing is downloaded.
-
-    Args:
-        name: of torchvision's network.
-        weights: ``kinetics``, or a path.
 
     Raises:
         ArgumentError: it is not there, or it is torchvision's and not whole.
     """
-    if weights != KINETICS:
+    weights, published = encoder.weights, encoder.published
+    if not published or weights != published:
         if not Path(weights).expanduser().is_file():
-            choices = f"give a file, {KINETICS} or {NONE}"
+            choices = (
+                f"give a file of {encoder.library}'s {encoder.name}, {f'{published} ' if published else ''}or {NONE}"
+            )
             raise ArgumentError(f"encoder.weights={weights}", "no such file", choices)
         return Path(weights).expanduser()
     from torchvision.models import get_model_weights
 
-    url = get_model_weights(name)["KINETICS400_V1"].url
+    url = get_model_weights(encoder.name)["DEFAULT"].url
     path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
     if not path.is_file():
         reason = f"torchvision's file {path.name} is not in {path.parent}"
-        raise ArgumentError(f"encoder.weights={KINETICS}", reason, f"get {url} and put it there")
+        raise ArgumentError(f"encoder.weights={weights}", reason, f"get {url} and put it there")
     # As torch.hub has it: the name ends in the beginning of the content's SHA-256.
     if not sha256_of(path).startswith(path.stem.rpartition("-")[2]):
         raise ArgumentError(path, "is not whole: its SHA-256 is not that in its name", f"get {url} again")
@@ -85,15 +85,15 @@ def weights_file(name: str, weights: str) -> Path:
 def _asked(node: Any) -> Iterator[Spec]:
     """Each encoder in a specification that is to begin with weights."""
     if isinstance(node, Mapping):
-        if _has_weights(node):
+        if _is_pretrained(node) and node.get("weights", NONE) != NONE:
             yield node
         for part in node.values():
             yield from _asked(part)
 
 
-def _has_weights(node: Mapping[str, Any]) -> bool:
-    wanted = node.get("weights") not in (None, NONE)
-    return wanted and "_target_" in node and target_of(node) is TorchvisionEncoder3d
+def _is_pretrained(node: Mapping[str, Any]) -> bool:
+    target = target_of(node) if "_target_" in node else None
+    return isinstance(target, type) and issubclass(target, PretrainedEncoder)
 
 
 def _read(path: Path) -> dict[str, Tensor]:
@@ -110,10 +110,18 @@ def _read(path: Path) -> dict[str, Tensor]:
     raise ArgumentError(f"encoder.weights={path}", "is no file of weights, or not whole", remedy)
 
 
-def _check_fits(encoder: TorchvisionEncoder3d, given: Mapping[str, Tensor], path: Path) -> None:
+def _check_fits(encoder: PretrainedEncoder, given: Mapping[str, Tensor], path: Path) -> None:
     wanted = encoder.trunk.state_dict()
-    for layer in {**wanted, **given}:
-        counts = layer.endswith(".num_batches_tracked") and layer not in given
-        if not counts and (layer not in wanted or layer not in given or wanted[layer].shape != given[layer].shape):
-            reason = f"holds other weights than those of {encoder.name}, first in {layer}"
-            raise ArgumentError(f"encoder.weights={path}", reason, f"give the weights of torchvision's {encoder.name}")
+    counts = {layer for layer in wanted if layer.endswith(".num_batches_tracked")} - set(given)
+    missing = [layer for layer in wanted if layer not in given and layer not in counts]
+    foreign = [layer for layer in given if layer not in wanted]
+    other = [layer for layer in wanted if layer in given and wanted[layer].shape != given[layer].shape]
+    told = [
+        f"{len(layers)} {what}, first {layers[0]}"
+        for layers, what in ((missing, "missing"), (foreign, "it does not have"), (other, "of other shapes"))
+        if layers
+    ]
+    if told:
+        reason = f"holds other weights than those of {encoder.name}: {'; '.join(told)}"
+        remedy = f"give the weights of {encoder.library}'s {encoder.name}"
+        raise ArgumentError(f"encoder.weights={path}", reason, remedy)
