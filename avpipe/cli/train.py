@@ -32,7 +32,10 @@ where it was stopped, and ends with the weights of a run that never was.
   device        auto, cpu, cuda, mps; device.precision=bf16-mixed; device.compile=true (torch.compile: needs a C++
                 compiler, takes a minute or two to begin; a step then takes a half to a third of its time)
   ema_decay     of the running mean of weights that is validated and kept; 0: none
-  init_from     a bundle of the same network, whose weights to begin with
+  init_from     a bundle of the same encoder, of this task or of another, whose weights to begin with
+  transfer      what of them learns: full (all), features (not the encoder), last_blocks (transfer.count=2), staged (block
+                after block from the top), auto (by the corpus's size), scratch (nothing is given); transfer.lr_decay=0.7
+                from layer to layer, transfer.batch_norm=train|eval
   select        epoch that becomes the bundle: last or best
   patience      epochs without a better validation score until training stops
   calibration   calibration.refuse_right: part of the right validation answers that become "unknown"

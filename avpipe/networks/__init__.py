@@ -11,6 +11,7 @@ from avpipe.networks.residual2d import ResidualEncoder2d
 from avpipe.networks.residual3d import ResidualEncoder3d
 from avpipe.networks.sequence import SequenceNetwork
 from avpipe.networks.shift2d import ShiftEncoder2d
+from avpipe.networks.stages import Stage, stages_of
 from avpipe.networks.stft import Stft
 from avpipe.networks.time_conv import TimeConvEncoder
 from avpipe.networks.torchvision3d import TorchvisionEncoder3d
@@ -32,9 +33,11 @@ __all__ = [
     "SegmentPooling",
     "SequenceNetwork",
     "ShiftEncoder2d",
+    "Stage",
     "StatisticsPooling",
     "Stft",
     "TimeConvEncoder",
     "TorchvisionEncoder3d",
     "X3dEncoder",
+    "stages_of",
 ]

@@ -11,20 +11,27 @@ from avpipe.training.optim import SGD, AdamW, Recipe
 from avpipe.training.plan import Plan, make_plan
 from avpipe.training.run import claim, locked
 from avpipe.training.schedules import Constant, Cosine, OneCycle
+from avpipe.training.transfer import Auto, Features, Full, LastBlocks, Scratch, Staged
 
 __all__ = [
     "SGD",
     "AVDataModule",
     "AdamW",
+    "Auto",
     "Cache",
     "Constant",
     "Cosine",
+    "Features",
+    "Full",
     "Job",
+    "LastBlocks",
     "Learner",
     "LrCurve",
     "OneCycle",
     "Plan",
     "Recipe",
+    "Scratch",
+    "Staged",
     "calibrate",
     "claim",
     "find_lr",

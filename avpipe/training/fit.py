@@ -15,6 +15,8 @@ import torch
 from pytorch_lightning import Callback, Trainer, seed_everything
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint, WeightAveraging
 from pytorch_lightning.loggers import CSVLogger, Logger
+from torch import nn
+from torch.optim import Optimizer
 
 from avpipe.augment import Augmentation
 from avpipe.bundle import Origin, save_bundle, try_out
@@ -28,15 +30,15 @@ from avpipe.objectives import Objective, Transcription
 from avpipe.training.cache import Cache
 from avpipe.training.checkpoints import WholeCheckpointIO, check_fits, has_stopped_early, read_checkpoint
 from avpipe.training.data import AVDataModule, Loading, TrainingWindows, ValidationWindows
-from avpipe.training.initial import begin_with
 from avpipe.training.learner import Learner
 from avpipe.training.lr_finder import find_lr
 from avpipe.training.optim import Recipe, warmed_up_average
-from avpipe.training.pretrained import begin_pretrained, check_pretrained, without_pretrained
+from avpipe.training.pretrained import without_pretrained
 from avpipe.training.progress import History, on_terminal, progress
 from avpipe.training.recordings import Recording, measure
 from avpipe.training.run import claim, corpus_settings
 from avpipe.training.sampling import Buckets, Companions, Order
+from avpipe.training.start import begin, check_start, plan_layers
 from avpipe.training.transcripts import doubts
 from avpipe.training.values import logger_names
 
@@ -78,7 +80,7 @@ def train(config: Mapping[str, Any], job: Job) -> None:
         return
     begun = (job.folder / "checkpoints/last.ckpt").is_file()
     if not begun:
-        check_pretrained(config)
+        check_start(config)
     _quiet()
     seed_everything(config["seed"], workers=True, verbose=False)
     train_part, val_part = _readable(job, config["select"])
@@ -96,13 +98,16 @@ def train(config: Mapping[str, Any], job: Job) -> None:
         others = [*val_examples, *job.split.test]
         for line in doubts(objective, network, data.preprocessor, train_part, others):
             _tell(job, line)
-    if not begun and config["init_from"]:
-        begin_with(network, config["init_from"])
-    elif not begun:
-        begin_pretrained(network)
+    layers = plan_layers(config, network, objective, len(train_examples))
+    if not begun:
+        for line in begin(config, job.folder, network, objective, layers):
+            _tell(job, line)
     optim = {**config["optim"], "lr": _learning_rate(config, job.folder, network, objective, data)}
-    recipe, preprocessor = instantiate(optim), data.preprocessor
-    learner = Learner(network, objective, recipe, train_examples, val_examples, config["seed"], preprocessor, compiled)
+    layers[0].prepare()
+    recipe, seed = instantiate(optim), config["seed"]
+    learner = Learner(
+        network, objective, recipe, layers[0], train_examples, val_examples, seed, data.preprocessor, compiled
+    )
     chosen = _fit(config, device, job.folder, learner, data)
     learner.load_state_dict(read_checkpoint(chosen)["state_dict"])
     bundled = {**specs, "network": without_pretrained(specs["network"])}
@@ -110,10 +115,18 @@ def train(config: Mapping[str, Any], job: Job) -> None:
 
 
 def _quiet() -> None:
-    """Leave out Lightning's advertisements, and its advice on what is so on purpose: few workers, a resumed folder."""
+    """Leave out Lightning's advertisements, and its advice on what is so on purpose: few workers, a resumed folder, layers
+    that stand still.
+    """
     for name in ("pytorch_lightning", "pytorch_lightning.utilities.rank_zero", "pytorch_lightning.accelerators.cuda"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    for message in ("does not have many workers", "number of training batches", "LeafSpec", "is not empty"):
+    for message in (
+        "does not have many workers",
+        "number of training batches",
+        "LeafSpec",
+        "is not empty",
+        "in eval mode",
+    ):
         warnings.filterwarnings("ignore", f".*{message}.*")
 
 
@@ -227,7 +240,13 @@ def _learning_rate(
     record = folder / "lr.json"
     if not record.is_file():
         recipe: Recipe = instantiate(config["optim"])
-        curve = find_lr(network, objective, data.endless(), recipe.optimizer)
+
+        def optimizer(trained: nn.Module) -> Optimizer:
+            layers, _ = plan_layers(config, trained.get_submodule("0"), objective, len(data.train_windows))
+            layers.prepare()
+            return recipe.optimizer(trained, layers.rate_factors)
+
+        curve = find_lr(network, objective, data.endless(), optimizer)
         write_text(record, json.dumps(asdict(curve)) + "\n")
     chosen = float(json.loads(record.read_text(encoding="utf-8"))["chosen"])
     print(f"learning rate found: {chosen:.3g} (optim.lr={config['optim']['lr']} is not used)")

@@ -14,6 +14,7 @@ from avpipe.errors import RunStopped
 from avpipe.features import Preprocessor
 from avpipe.networks import Network, SequenceNetwork
 from avpipe.objectives import Batch, Decoded, Objective
+from avpipe.training.layer_plan import LayerPlan
 from avpipe.training.optim import Recipe
 
 
@@ -27,6 +28,7 @@ class Learner(LightningModule):
         network: to train.
         objective: loss and metrics.
         optim: makes the optimizer and its schedule.
+        layers: what of the network learns in which epoch, and how fast.
         train: the examples that training batches refer to by their places.
         val: the same of validation batches.
         seed: of what the network itself draws (dropout), together with the epoch and the batch.
@@ -39,6 +41,7 @@ class Learner(LightningModule):
         network: Network | SequenceNetwork,
         objective: Objective,
         optim: Recipe,
+        layers: LayerPlan,
         train: Sequence[Example],
         val: Sequence[Example],
         seed: int,
@@ -51,12 +54,17 @@ class Learner(LightningModule):
         self.trained = torch.compile(network.forward, dynamic=False) if compiled else network.forward
         self.objective = objective
         self.optim = optim
+        self.layers = layers
         self.train_examples = tuple(train)
         self.val_examples = tuple(val)
         self.seed = seed
         self.hop_sec, self.overlap_sec = preprocessor.hop_sec, preprocessor.overlap_sec
         self.step_sec = network.step_sec(preprocessor) if isinstance(network, SequenceNetwork) else 0.0
         self.val_windows: dict[int, list[tuple[Decoded, float]]] = defaultdict(list)
+
+    def on_train_epoch_start(self) -> None:
+        # From the epoch alone: nothing is remembered that a run which goes on could have forgotten.
+        self.layers.begin_epoch(self.current_epoch)
 
     def on_train_batch_start(self, batch: Batch, batch_index: int) -> None:
         # Anew for each batch, so that a run which was stopped goes on as if it had not been.
@@ -90,7 +98,7 @@ class Learner(LightningModule):
         self.val_windows.clear()
 
     def configure_optimizers(self) -> Any:
-        return self.optim.configure(self, int(self.trainer.estimated_stepping_batches))
+        return self.optim.configure(self, int(self.trainer.estimated_stepping_batches), self.layers.rate_factors)
 
     def _stop(self, batch: Batch, batch_index: int, loss: float) -> None:
         """Name what made the loss useless: files whose features are no numbers, or else the whole batch."""
