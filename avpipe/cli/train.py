@@ -33,13 +33,16 @@ where it was stopped, and ends with the weights of a run that never was.
                 compiler, takes a minute or two to begin; a step then takes a half to a third of its time)
   ema_decay     of the running mean of weights that is validated and kept; 0: none
   init_from     a bundle of the same encoder, of this task or of another, whose weights to begin with
-  transfer      what of them learns: full (all), features (not the encoder), last_blocks (transfer.count=2), staged (block
-                after block from the top), auto (by the corpus's size), scratch (nothing is given); transfer.lr_decay=0.7
-                from layer to layer, transfer.batch_norm=train|eval
+  transfer      what of them learns: full (all), features (all but the encoder), last_blocks (transfer.count=2), staged
+                (block after block from the top), auto (by the corpus's size), scratch (nothing is given);
+                transfer.lr_decay=0.7 from layer to layer, transfer.batch_norm=train|eval
   select        epoch that becomes the bundle: last or best
   patience      epochs without a better validation score until training stops
   calibration   calibration.refuse_right: part of the right validation answers that become "unknown"
   logger        [csv], [csv,tensorboard]
+  -m            a sweep: a training for each combination of values with commas (encoder=a,b optim.lr=1e-3,3e-4), each in
+                a folder of its own, and sweep.html, sweep.json, sweep.csv over all; the same command runs what is
+                missing, unfinished or failed. sweep=optuna, hydra/launcher=joblib: pip install "avpipe[sweeps]"
   --config-dir  a folder of your own YAML files, laid out as conf/ is
 
 example: avpipe train task=sound_event corpus=folders corpus.root=~/sounds trainer.max_epochs=20
@@ -52,6 +55,7 @@ from typing import Any
 
 from avpipe.bundle import load_bundle, read_origin, record_metrics
 from avpipe.cli.command import run
+from avpipe.cli.sweep import SWITCHES, run_sweep
 from avpipe.device import choose_device, worker_count
 from avpipe.inference.answers import write_answers
 from avpipe.inference.evaluate import evaluate
@@ -117,4 +121,4 @@ def _pool(plan: Plan, config: Mapping[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run("train", main))
+    sys.exit(run_sweep("train") if set(SWITCHES) & set(sys.argv[1:]) else run("train", main))

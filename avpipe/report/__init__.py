@@ -14,22 +14,25 @@ if TYPE_CHECKING:
     from avpipe.report.exhibits import explained
     from avpipe.report.predictions import write_prediction_report
     from avpipe.report.scores import EvaluationReport, TrainingReport, write_evaluation_report, write_training_report
+    from avpipe.report.sweep import SweepReport, write_sweep_report
 
 __all__ = [
     "CrossValidationReport",
     "EvaluationReport",
     "FoldRow",
     "ScoredAnswer",
+    "SweepReport",
     "TrainingReport",
     "explained",
     "write_cross_validation_report",
     "write_denoise_report",
     "write_evaluation_report",
     "write_prediction_report",
+    "write_sweep_report",
     "write_training_report",
 ]
 
-_PAGES = ("cross_validation", "denoising", "exhibits", "predictions", "scores")
+_PAGES = ("cross_validation", "denoising", "exhibits", "predictions", "scores", "sweep")
 
 
 def __getattr__(name: str) -> Any:

@@ -9,7 +9,7 @@ from avpipe.training.learner import Learner
 from avpipe.training.lr_finder import LrCurve, find_lr
 from avpipe.training.optim import SGD, AdamW, Recipe
 from avpipe.training.plan import Plan, make_plan
-from avpipe.training.run import claim, locked
+from avpipe.training.run import claim, claim_sweep, config_digest, locked
 from avpipe.training.schedules import Constant, Cosine, OneCycle
 from avpipe.training.transfer import Auto, Features, Full, LastBlocks, Scratch, Staged
 
@@ -34,6 +34,8 @@ __all__ = [
     "Staged",
     "calibrate",
     "claim",
+    "claim_sweep",
+    "config_digest",
     "find_lr",
     "locked",
     "make_plan",

@@ -34,7 +34,7 @@ from avpipe.training.learner import Learner
 from avpipe.training.lr_finder import find_lr
 from avpipe.training.optim import Recipe, warmed_up_average
 from avpipe.training.pretrained import without_pretrained
-from avpipe.training.progress import History, on_terminal, progress
+from avpipe.training.progress import History, Speed, on_terminal, progress
 from avpipe.training.recordings import Recording, measure
 from avpipe.training.run import claim, corpus_settings
 from avpipe.training.sampling import Buckets, Companions, Order
@@ -115,9 +115,7 @@ def train(config: Mapping[str, Any], job: Job) -> None:
 
 
 def _quiet() -> None:
-    """Leave out Lightning's advertisements, and its advice on what is so on purpose: few workers, a resumed folder, layers
-    that stand still.
-    """
+    """Leave out Lightning's advertisements, and its advice on what is so on purpose."""
     for name in ("pytorch_lightning", "pytorch_lightning.utilities.rank_zero", "pytorch_lightning.accelerators.cuda"):
         logging.getLogger(name).setLevel(logging.ERROR)
     for message in (
@@ -301,7 +299,7 @@ def _callbacks(config: Mapping[str, Any], folder: Path, objective: Objective | N
     # At the end of the epoch, when all of it has been told; two of them, as Lightning's own "last" is only written
     # where there is a new best.
     shared: dict[str, Any] = {"enable_version_counter": False, "save_on_train_epoch_end": True}
-    callbacks = [average, progress(), History(folder / "history.csv")]
+    callbacks = [average, progress(), History(folder / "history.csv"), Speed(folder / "speed.json")]
     if objective is not None:
         metric, mode = f"val/{objective.best_metric}", "min" if objective.best_is_least else "max"
         if config["patience"] is not None:

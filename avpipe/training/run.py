@@ -77,6 +77,16 @@ def claim(folder: Path, config: Mapping[str, Any], split_sha256: str) -> None:
     write_text(split, split_sha256 + "\n")
 
 
+def claim_sweep(folder: Path) -> None:
+    """Refuse a folder that holds a single run for a sweep.
+
+    Raises:
+        ArgumentError: if it does.
+    """
+    if (folder / "config.json").is_file():
+        raise ArgumentError(f"run_dir={folder}", "holds a training and no sweep", "name another folder")
+
+
 def _read(record: Path) -> dict[str, Any]:
     try:
         found = json.loads(record.read_text(encoding="utf-8"))
