@@ -5,13 +5,13 @@ from avpipe.networks.ecapa import EcapaEncoder
 from avpipe.networks.ensemble import Ensemble
 from avpipe.networks.frames2d import FrameEncoder2d
 from avpipe.networks.fusion import Concatenation, Identity
+from avpipe.networks.levels import Stage, stages_of
 from avpipe.networks.network import Network, Output
 from avpipe.networks.pooling import AttentivePooling, MeanPooling, SegmentPooling, StatisticsPooling
 from avpipe.networks.residual2d import ResidualEncoder2d
 from avpipe.networks.residual3d import ResidualEncoder3d
 from avpipe.networks.sequence import SequenceNetwork
 from avpipe.networks.shift2d import ShiftEncoder2d
-from avpipe.networks.stages import Stage, stages_of
 from avpipe.networks.stft import Stft
 from avpipe.networks.time_conv import TimeConvEncoder
 from avpipe.networks.torchvision3d import TorchvisionEncoder3d
