@@ -5,13 +5,14 @@ from avpipe.networks.ecapa import EcapaEncoder
 from avpipe.networks.ensemble import Ensemble
 from avpipe.networks.frames2d import FrameEncoder2d
 from avpipe.networks.fusion import Concatenation, Identity
-from avpipe.networks.levels import Stage, stages_of
+from avpipe.networks.levels import Stage, encoders_of, stages_of
 from avpipe.networks.network import Network, Output
 from avpipe.networks.pooling import AttentivePooling, MeanPooling, SegmentPooling, StatisticsPooling
 from avpipe.networks.residual2d import ResidualEncoder2d
 from avpipe.networks.residual3d import ResidualEncoder3d
 from avpipe.networks.sequence import SequenceNetwork
 from avpipe.networks.shift2d import ShiftEncoder2d
+from avpipe.networks.stages import stages
 from avpipe.networks.stft import Stft
 from avpipe.networks.time_conv import TimeConvEncoder
 from avpipe.networks.torchvision3d import TorchvisionEncoder3d
@@ -39,5 +40,7 @@ __all__ = [
     "TimeConvEncoder",
     "TorchvisionEncoder3d",
     "X3dEncoder",
+    "encoders_of",
+    "stages",
     "stages_of",
 ]

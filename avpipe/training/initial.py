@@ -9,7 +9,7 @@ from torch import nn
 from avpipe.bundle import Bundle, find_bundle, load_bundle, read_specs
 from avpipe.config import Spec
 from avpipe.errors import ArgumentError
-from avpipe.networks import Ensemble
+from avpipe.networks import Ensemble, encoders_of
 from avpipe.objectives import Objective
 
 _WITHOUT_EFFECT = (nn.modules.dropout._DropoutNd,)
@@ -60,7 +60,7 @@ def begin_with(network: nn.Module, objective: Objective, name: str, label: str, 
     if isinstance(bundle.network, Ensemble):
         reason = "is a bundle of several networks"
         raise ArgumentError(f"init_from={name}", reason, "give that of one fold or seed, runs/.../fold-1/bundle")
-    own, given = _encoders(network), _encoders(bundle.network)
+    own, given = encoders_of(network), encoders_of(bundle.network)
     if not own or not given:
         if difference := first_difference(network, bundle.network):
             reason = f"its network differs from the one to be trained, first in {difference}"
@@ -95,11 +95,6 @@ def _identity(module: nn.Module) -> tuple[object, ...]:
     return type(module), settings, tuple((name, tuple(tensor.shape)) for name, tensor in tensors)
 
 
-def _encoders(network: nn.Module) -> dict[str, nn.Module]:
-    found = getattr(network, "encoders", None)
-    return dict(found.items()) if isinstance(found, nn.ModuleDict) else {}
-
-
 def _take_encoders(own: Mapping[str, nn.Module], given: Mapping[str, nn.Module], found: Beginning) -> None:
     shared = [sense for sense in own if sense in given]
     if not shared:
@@ -121,6 +116,9 @@ def _take_between(network: nn.Module, given: nn.Module, found: Beginning) -> boo
     same = True
     for name, part in network.named_children():
         if name in ("encoders", "head"):
+            continue
+        if name == "auxiliary":  # heads half-way up, which no bundle has
+            found.new.update({name: "no bundle has it"} if part.state_dict() else {})
             continue
         other = getattr(given, name, nn.Module())
         if isinstance(part, nn.ModuleDict) and isinstance(other, nn.ModuleDict):

@@ -1,6 +1,6 @@
 """What each stage of one network does in each epoch. It hangs on the epoch alone: a run that goes on knows it anew."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,15 +33,13 @@ class LayerPlan:
     batch_norm_learns: bool
     """In stages that learn; elsewhere BatchNorm keeps its means and variances."""
 
+    encoders: tuple[nn.Module, ...] = ()
+    """What the stages below the head are of."""
+
     @property
     def rate_factors(self) -> Mapping[nn.Parameter, float]:
         """Of each weight, what the learning rate is multiplied by."""
-        return {
-            parameter: planned.rate_factor
-            for planned in self.stages
-            for module in planned.stage.modules
-            for parameter in module.parameters()
-        }
+        return {each: planned.rate_factor for planned in self.stages for each in planned.stage.parameters}
 
     @property
     def changes(self) -> bool:
@@ -50,21 +48,22 @@ class LayerPlan:
 
     def prepare(self) -> None:
         """Before anything learns: what never will needs no gradient and stands still."""
-        for planned in self.stages:
-            self._set(planned, planned.first_epoch is not None)
+        self._set([planned.first_epoch is not None for planned in self.stages])
 
     def begin_epoch(self, epoch: int) -> None:
         """Let the stages learn, or stand still, that do in this epoch (from 0), with their BatchNorm and dropout."""
-        for planned in self.stages:
-            self._set(planned, planned.learns(epoch))
+        self._set([planned.learns(epoch) for planned in self.stages])
 
-    def _set(self, planned: PlannedStage, learns: bool) -> None:
-        for module in planned.stage.modules:
-            module.requires_grad_(learns).train(learns)
-            if learns and not self.batch_norm_learns:
-                for part in module.modules():
-                    if isinstance(part, BATCH_NORMS):
-                        part.eval()
+    def _set(self, learning: Sequence[bool]) -> None:
+        for encoder in self.encoders:
+            encoder.train(any(learning[:-1]))  # what stands between blocks and has no weights
+        for planned, learns in zip(self.stages, learning, strict=True):
+            for parameter in planned.stage.parameters:
+                parameter.requires_grad_(learns)
+            for module in planned.stage.modules:
+                module.train(learns)
+                if learns and not self.batch_norm_learns:
+                    _keep_statistics(module)
 
     def told(self) -> list[dict[str, Any]]:
         """Each stage as plain data; epochs are counted from 1."""
@@ -77,3 +76,9 @@ class LayerPlan:
             }
             for each in self.stages
         ]
+
+
+def _keep_statistics(module: nn.Module) -> None:
+    for part in module.modules():
+        if isinstance(part, BATCH_NORMS):
+            part.eval()

@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from avpipe.errors import ArgumentError
-from avpipe.networks import Stage, stages_of
+from avpipe.networks import Stage, encoders_of, stages_of
 from avpipe.training.layer_plan import LayerPlan, PlannedStage
 
 FEW_EXAMPLES = 10_000
@@ -73,7 +73,7 @@ class Transfer(ABC):
         first_epochs = [*self.first_epochs(stages[:-1], max_epochs), 0]
         factors = [self.lr_decay**depth for depth in reversed(range(len(stages)))]
         planned = map(PlannedStage, stages, factors, first_epochs)
-        return LayerPlan(tuple(planned), self.batch_norm == "train")
+        return LayerPlan(tuple(planned), self.batch_norm == "train", tuple(encoders_of(network).values()))
 
     @abstractmethod
     def first_epochs(self, stages: Sequence[Stage], max_epochs: int) -> list[int | None]:
