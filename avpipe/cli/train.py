@@ -16,6 +16,8 @@ where it was stopped, and ends with the weights of a run that never was.
   cv            5, or leave_one_group_out: a network a fold, in run_dir/fold-1 ..., and cv.json over all of them
   seeds         3: as many networks, of seeds seed, seed + 1, ...
   ensemble      true: with cv or seeds, one bundle of all networks
+  leakage       true: train on a split by group and on a random one, and tell both scores, their difference (what the
+                random one has for too much), and which recordings are equal
   encoder       of sound: residual2d, residual2d_fine, residual2d_deep, ecapa; of frames: residual3d, frames2d, shift2d,
                 x3d, and torchvision's r3d_18, mc3_18, r2plus1d_18, s3d, with encoder.weights=none, kinetics (its own
                 file, looked for where torch.hub keeps downloads) or a file, read once, when training begins
@@ -59,6 +61,7 @@ from avpipe.cli.sweep import SWITCHES, run_sweep
 from avpipe.device import choose_device, worker_count
 from avpipe.inference.answers import write_answers
 from avpipe.inference.evaluate import evaluate
+from avpipe.inference.leakage import print_leakage, write_leakage, write_leakage_page
 from avpipe.inference.pages import write_pooled_page, write_training_page
 from avpipe.inference.pooled import ScoredRun, print_pooled, read_pooled, write_pooled
 from avpipe.inference.scores import print_scores, write_scores
@@ -74,10 +77,17 @@ def main(config: Mapping[str, Any]) -> int:
             if not plan.is_single:
                 print(f"{job.folder.name} of {len(plan.jobs)}: {job.split.method}, seed {settings['seed']}", flush=True)
             train(settings, job)
-        calibrate(plan)
+        if config["leakage"]:
+            # Each by itself: what one knows of speakers the other is not to be calibrated by.
+            for settings, job in plan.jobs:
+                calibrate(replace(plan, jobs=((settings, job),)))
+        else:
+            calibrate(plan)
         for settings, job in plan.jobs:
             _score(settings, job)
-        if not plan.is_single:
+        if config["leakage"]:
+            _compare(plan)
+        elif not plan.is_single:
             _pool(plan, config)
     return 0
 
@@ -102,6 +112,14 @@ def _score(config: Mapping[str, Any], job: Job) -> None:
         write_training_page(job.folder)
     print_scores(output)
     print(f"bundle: {job.bundle}")
+
+
+def _compare(plan: Plan) -> None:
+    """Both splits side by side."""
+    output = plan.folder / "leakage.json"
+    write_leakage(output, plan.corpus, load_bundle(plan.jobs[0][1].bundle).objective)
+    write_leakage_page(output)
+    print_leakage(output)
 
 
 def _pool(plan: Plan, config: Mapping[str, Any]) -> None:

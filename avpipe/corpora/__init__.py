@@ -4,6 +4,7 @@ from avpipe.corpora.acted_emotion import ActedEmotion
 from avpipe.corpora.common_voice import CommonVoice
 from avpipe.corpora.corpus import CORPORA_VARIABLE, SIDES, Corpus
 from avpipe.corpora.digit_strings import DigitStrings
+from avpipe.corpora.equality import equal_recordings
 from avpipe.corpora.errors import CorpusError
 from avpipe.corpora.esc import Esc
 from avpipe.corpora.example import Example
@@ -54,6 +55,7 @@ __all__ = [
     "Split",
     "Ucf101",
     "YesNo",
+    "equal_recordings",
     "make_folds",
     "make_split",
     "mixture_sources",

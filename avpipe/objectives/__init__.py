@@ -3,7 +3,7 @@
 from avpipe.objectives.beam import BeamSearch, BeamSettings
 from avpipe.objectives.classification import UNKNOWN, Classification
 from avpipe.objectives.enhancement import Enhancement
-from avpipe.objectives.interval import bootstrap_interval
+from avpipe.objectives.interval import bootstrap_draws, bootstrap_interval, interval_of
 from avpipe.objectives.objective import Batch, Decoded, Objective, Word
 from avpipe.objectives.pieces import PieceTranscription
 from avpipe.objectives.transcription import Transcription, WordTranscription, plain_text
@@ -25,6 +25,8 @@ __all__ = [
     "Verification",
     "Word",
     "WordTranscription",
+    "bootstrap_draws",
     "bootstrap_interval",
+    "interval_of",
     "plain_text",
 ]

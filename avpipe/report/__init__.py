@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from avpipe.report.cross_validation import CrossValidationReport, FoldRow, write_cross_validation_report
     from avpipe.report.denoising import write_denoise_report
     from avpipe.report.exhibits import explained
+    from avpipe.report.leakage import LeakageReport, write_leakage_report
     from avpipe.report.predictions import write_prediction_report
     from avpipe.report.scores import EvaluationReport, TrainingReport, write_evaluation_report, write_training_report
     from avpipe.report.sweep import SweepReport, write_sweep_report
@@ -20,6 +21,7 @@ __all__ = [
     "CrossValidationReport",
     "EvaluationReport",
     "FoldRow",
+    "LeakageReport",
     "ScoredAnswer",
     "SweepReport",
     "TrainingReport",
@@ -27,12 +29,13 @@ __all__ = [
     "write_cross_validation_report",
     "write_denoise_report",
     "write_evaluation_report",
+    "write_leakage_report",
     "write_prediction_report",
     "write_sweep_report",
     "write_training_report",
 ]
 
-_PAGES = ("cross_validation", "denoising", "exhibits", "predictions", "scores", "sweep")
+_PAGES = ("cross_validation", "denoising", "exhibits", "leakage", "predictions", "scores", "sweep")
 
 
 def __getattr__(name: str) -> Any:

@@ -52,10 +52,10 @@ def bundle(tmp_path):
     ("task", "encoder", "first", "last"),
     [
         ("sound_event", "residual2d", "stem", "stages.2"),
-        ("sound_event", "ecapa", "stem", "join"),
+        ("sound_event", "ecapa", "stem", "join.0"),
         ("sound_event", "time_conv", "front.stem", "blocks.3"),
         ("action", "r3d_18", "trunk.stem", "trunk.layer4.1"),
-        ("action", "x3d", "stem", "last"),
+        ("action", "x3d", "stem.0", "last"),
     ],
 )
 def test_stages_go_from_the_input_to_the_head_and_hold_each_weight_once(task, encoder, first, last):
@@ -72,7 +72,7 @@ def test_two_senses_stand_side_by_side_with_their_last_blocks_at_one_depth():
     encoders["video"].stages.append(nn.Sequential(nn.Sequential(nn.Conv3d(1, 1, 1))))
     fusion = instantiate({"_target_": "avpipe.networks.Concatenation", "_partial_": True})
     names = [stage.name for stage in stages_of(Network(encoders, StatisticsPooling, fusion, 2))]
-    assert names[-2:] == ["audio.stages.1+video.stages.2.0", "head"]
+    assert names[-2:] == ["audio.stages.1+video.stages.2.0.0", "head"]
     assert names[0] == "video.stem"
 
 
