@@ -65,7 +65,7 @@ from avpipe.inference.leakage import print_leakage, write_leakage, write_leakage
 from avpipe.inference.pages import write_pooled_page, write_training_page
 from avpipe.inference.pooled import ScoredRun, print_pooled, read_pooled, write_pooled
 from avpipe.inference.scores import print_scores, write_scores
-from avpipe.training import Job, Plan, calibrate, claim, locked, make_plan, save_ensemble, train
+from avpipe.training import Job, Plan, calibrate, claim, is_first_process, locked, make_plan, save_ensemble, train
 
 
 def main(config: Mapping[str, Any]) -> int:
@@ -77,6 +77,8 @@ def main(config: Mapping[str, Any]) -> int:
             if not plan.is_single:
                 print(f"{job.folder.name} of {len(plan.jobs)}: {job.split.method}, seed {settings['seed']}", flush=True)
             train(settings, job)
+        if not is_first_process():  # of several, one answers for all
+            return 0
         if config["leakage"]:
             # Each by itself: what one knows of speakers the other is not to be calibrated by.
             for settings, job in plan.jobs:

@@ -34,6 +34,7 @@ from avpipe.training.learner import Learner
 from avpipe.training.lr_finder import find_lr
 from avpipe.training.optim import Recipe, warmed_up_average
 from avpipe.training.pretrained import without_pretrained
+from avpipe.training.processes import check_changes, is_first_process, num_processes
 from avpipe.training.progress import History, Speed, on_terminal, progress
 from avpipe.training.recordings import Recording, measure
 from avpipe.training.run import claim, corpus_settings
@@ -75,7 +76,8 @@ def train(config: Mapping[str, Any], job: Job) -> None:
     if compiled:
         check_compiler(device)
     claim(job.folder, config, job.split.sha256)
-    job.split.write_manifest(job.folder / "split.csv")
+    if is_first_process():
+        job.split.write_manifest(job.folder / "split.csv")
     if job.bundle.is_dir():
         return
     begun = (job.folder / "checkpoints/last.ckpt").is_file()
@@ -99,6 +101,7 @@ def train(config: Mapping[str, Any], job: Job) -> None:
         for line in doubts(objective, network, data.preprocessor, train_part, others):
             _tell(job, line)
     layers = plan_layers(config, network, objective, len(train_examples))
+    check_changes(config["trainer"], layers[0].changes)
     if not begun:
         for line in begin(config, job.folder, network, objective, layers):
             _tell(job, line)
@@ -109,6 +112,8 @@ def train(config: Mapping[str, Any], job: Job) -> None:
         network, objective, recipe, layers[0], train_examples, val_examples, seed, data.preprocessor, compiled
     )
     chosen = _fit(config, device, job.folder, learner, data)
+    if not is_first_process():
+        return
     learner.load_state_dict(read_checkpoint(chosen)["state_dict"])
     bundled = {**specs, "network": without_pretrained(specs["network"])}
     save_bundle(job.bundle, bundled, network.cpu(), objective.cpu(), _origin(config, job))
@@ -132,10 +137,11 @@ def _readable(job: Job, select: str) -> tuple[list[Recording], list[Recording]]:
     """The recordings of both parts; what cannot be read is listed in ``unreadable.txt`` and told."""
     (train_part, lost), (val_part, lost_too) = measure(job.split.train), measure(job.split.val)
     told = [*job.split.warnings, *lost, *lost_too]
-    for line in told:
-        print(f"warning: {line}", file=sys.stderr)
-    write_text(job.folder / "unreadable.txt", "".join(f"{line}\n" for line in [*lost, *lost_too]))
-    write_text(job.folder / "warnings.txt", "".join(f"{printable(line)}\n" for line in told))
+    if is_first_process():
+        for line in told:
+            print(f"warning: {line}", file=sys.stderr)
+        write_text(job.folder / "unreadable.txt", "".join(f"{line}\n" for line in [*lost, *lost_too]))
+        write_text(job.folder / "warnings.txt", "".join(f"{printable(line)}\n" for line in told))
     if not train_part:
         raise AvpipeError(job.corpus.root, "no file to train on can be read")
     if not val_part and select == "best":
@@ -161,6 +167,8 @@ def _short_enough(job: Job, part: list[Recording], window_sec: float) -> list[Re
 
 def _tell(job: Job, line: str) -> None:
     """Warn on the terminal and on the page."""
+    if not is_first_process():
+        return
     print(f"warning: {line}", file=sys.stderr)
     with (job.folder / "warnings.txt").open("a", encoding="utf-8") as file:
         file.write(f"{printable(line)}\n")
@@ -184,7 +192,7 @@ def _data(
     train_part: Sequence[Recording],
     val_part: Sequence[Recording],
 ) -> AVDataModule:
-    settings, seed = config["data"], config["seed"]
+    settings, seed, processes = config["data"], config["seed"], num_processes(config["trainer"])
     augmentation: Augmentation = instantiate(config["augment"])
     cache: Cache = instantiate(config["cache"])
     from_features = cache.kind == "features"
@@ -205,7 +213,7 @@ def _data(
         weights=_balanced(train_part) if settings["sampling"] == "balanced" else None,
         pin_memory=device.type == "cuda",
         passes=settings["passes"],
-        order=_order(settings, objective, train_part),
+        order=_order({**settings, "batch_size": settings["batch_size"] * processes}, objective, train_part),
         one_shape=config["device"]["compile"],
     )
     return AVDataModule(train, val, loading)
@@ -278,6 +286,7 @@ def _fit(config: Mapping[str, Any], device: torch.device, folder: Path, learner:
         plugins=[WholeCheckpointIO()],
         log_every_n_steps=10,
         num_sanity_val_steps=0,
+        use_distributed_sampler=False,  # ours knows of epochs and batches, and is shared out as it is
         limit_val_batches=None if validated else 0,
         enable_model_summary=False,
         enable_progress_bar=on_terminal(),

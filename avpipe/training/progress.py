@@ -32,6 +32,8 @@ class History(Callback):
         self.rows = list(state_dict["rows"])
 
     def on_train_epoch_end(self, trainer: Trainer, learner: LightningModule) -> None:
+        if not trainer.is_global_zero:
+            return
         rate = float(trainer.optimizers[0].param_groups[0]["lr"])
         row = {"epoch": trainer.current_epoch + 1, "lr": rate, **_of_the_epoch(trainer)}
         self.rows = [*self.rows[: trainer.current_epoch], row]
@@ -89,6 +91,8 @@ class EpochLines(Callback):
         self._tell(trainer, " ".join(f"{name} {value:.3f}" for name, value in _of_the_epoch(trainer).items()))
 
     def _tell(self, trainer: Trainer, what: str) -> None:
+        if not trainer.is_global_zero:
+            return
         self.told = time.monotonic()
         elapsed = self.told - self.started
         done = trainer.global_step - self.first_step

@@ -14,6 +14,7 @@ from avpipe.objectives import Objective
 from avpipe.training.initial import Beginning, begin_with
 from avpipe.training.layer_plan import LayerPlan
 from avpipe.training.pretrained import begin_pretrained, check_pretrained, without_pretrained
+from avpipe.training.processes import is_first_process
 from avpipe.training.transfer import Transfer
 
 RECORD = "transfer.json"
@@ -58,11 +59,13 @@ def begin(
     plan, line = layers
     found = Beginning("")
     if config["init_from"]:
-        begun = (config["task"]["label"], config["preprocess"])
-        found = begin_with(network, objective, config["init_from"], *begun)
-        print(found)
+        found = begin_with(network, objective, config["init_from"], config["task"]["label"], config["preprocess"])
     else:
         begin_pretrained(network)
+    if not is_first_process():
+        return []
+    if found.bundle:
+        print(found)
     if _is_given(config) or line != "transfer=full":
         print(line, flush=True)
     told = {"transfer": line, "init_from": found.told if found.bundle else None, "stages": plan.told()}
