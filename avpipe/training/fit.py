@@ -121,7 +121,8 @@ def train(config: Mapping[str, Any], job: Job) -> None:
 
 def _quiet() -> None:
     """Leave out Lightning's advertisements, and its advice on what is so on purpose."""
-    for name in ("pytorch_lightning", "pytorch_lightning.utilities.rank_zero", "pytorch_lightning.accelerators.cuda"):
+    lightning = ("pytorch_lightning", "pytorch_lightning.utilities.rank_zero", "pytorch_lightning.accelerators.cuda")
+    for name in (*lightning, "lightning_fabric", "lightning_fabric.utilities.distributed"):
         logging.getLogger(name).setLevel(logging.ERROR)
     for message in (
         "does not have many workers",
@@ -129,6 +130,7 @@ def _quiet() -> None:
         "LeafSpec",
         "is not empty",
         "in eval mode",
+        "recommended to use `self.log",  # what processes log has been gathered before
     ):
         warnings.filterwarnings("ignore", f".*{message}.*")
 
