@@ -113,7 +113,7 @@ def assert_equal_runs(one: Path, two: Path) -> None:
     assert weights.keys() == others.keys()
     for name, value in weights.items():
         torch.testing.assert_close(value, others[name], rtol=1e-4, atol=1e-6, msg=name)
-    rows, other_rows = (list(csv.DictReader((run / "history.csv").open())) for run in (one, two))
+    rows, other_rows = (list(csv.DictReader((run / "history.csv").read_text().splitlines())) for run in (one, two))
     for row, other in zip(rows, other_rows, strict=True):
         assert {key: float(value) for key, value in row.items()} == pytest.approx(
             {key: float(value) for key, value in other.items()}, rel=1e-4, abs=1e-5
