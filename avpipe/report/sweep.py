@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from avpipe.report.drawing import SERIES, LegendEntry, Picture, inline_svg, line_style, new_figure, style
 from avpipe.report.page import write_page
 
 MAX_CURVES = 18
 """More lines than there are colours and dashes tell nothing."""
+LEFT_OUT = ("ece_uncalibrated", "f1")
+"""Of the table, which would be too wide; ``sweep.csv`` has them."""
 DRAWN_FIRST = ("accuracy", "uar", "wer", "eer", "si_sdr")
 
 
@@ -31,7 +34,7 @@ class SweepReport:
 
 def write_sweep_report(path: Path, report: SweepReport) -> Path:
     """Write the page of a sweep to ``path``; it reads no media."""
-    metrics = list(dict.fromkeys(name for row in report.rows for name in row["metrics"]))
+    metrics = list(dict.fromkeys(name for row in report.rows for name in row["metrics"] if name not in LEFT_OUT))
     drawn = next((name for name in (*DRAWN_FIRST, *metrics) if name in metrics), None)
     pictures = [_scores_picture(report.rows, drawn)] if drawn else []
     if any(report.curves):
@@ -101,6 +104,7 @@ def _curves_picture(report: SweepReport) -> Picture:
         row = report.rows[place - 1]
         named = " ".join(f"{key}={row['overrides'].get(key, '')}" for key in report.axes)
         legend.append(LegendEntry(f"{place}: {named or row['name']}", index))
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
     left_out = len(numbered) - len(legend)
     note = f"The first {MAX_CURVES} jobs of {len(numbered)}." if left_out > 0 else ""
     alt = f"Validation {metric} by epoch, {len(legend)} jobs. " + " ".join(
