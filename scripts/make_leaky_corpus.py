@@ -21,7 +21,7 @@ TONES_HZ = (200.0, 330.0, 480.0, 660.0, 880.0, 1140.0, 1460.0, 1860.0, 2360.0, 2
 LABELS = ("ill", "well")
 
 
-def write_corpus(root: Path, speakers: int = 60, takes: int = 8) -> int:
+def write_corpus(root: Path, speakers: int = 40, takes: int = 16) -> int:
     """Write ``LABEL/<speaker>_<take>.wav``; returns the number of files."""
     draw = np.random.default_rng(20261126)
     chords = list(itertools.combinations(TONES_HZ, 3))

@@ -39,7 +39,7 @@ def test_the_difference_has_an_interval_over_groups_of_both():
 
 @pytest.mark.parametrize(
     ("interval", "part"),
-    [([0.1, 0.5], "flatters"), ([-0.1, 0.5], "nothing is shown to leak"), (None, "too few groups")],
+    [([0.1, 0.5], "flatters"), ([-0.1, 0.5], "nothing is shown"), (None, "too few groups")],
 )
 def test_the_finding_says_no_more_than_the_interval(interval, part):
     side = {"metrics": {"uar": 0.5}, "test_groups": 8, "test_groups_trained_on": 8}
