@@ -127,7 +127,20 @@ def test_the_denoising_task_composes_and_builds(tmp_path):
 
 @pytest.mark.parametrize(
     "group",
-    ["encoder", "fusion", "pooling", "augment", "preprocess", "device", "trainer", "optim", "schedule", "cache"],
+    [
+        "encoder",
+        "fusion",
+        "pooling",
+        "augment",
+        "preprocess",
+        "device",
+        "trainer",
+        "optim",
+        "schedule",
+        "cache",
+        "transfer",
+        "data",
+    ],
 )
 def test_every_option_composes(group):
     # Some augmentations refer to the sound's features, which a preprocessor of frames lacks.

@@ -7,10 +7,10 @@ import shlex
 import subprocess
 import sys
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from avpipe.cli.command import guarded, parse
 from avpipe.config import compose, compose_each, plain, quote_path, quoted, typed
@@ -41,11 +41,11 @@ def _sweep(name: str) -> int:
         claim_sweep(folder)
         # What is chosen from has commas or a function in it; a list alone will be told too.
         varied = frozenset(_key(text) for text in overrides if set(text.partition("=")[2]) & set(",("))
-        job = partial(run_job, name, folder, config_dirs, varied)
+        sweep = Sweep(name, folder, tuple(config_dirs), varied, shlex.join(["avpipe", name, *sys.argv[1:]]))
         try:
-            compose_each(name, overrides, config_dirs, folder, job)
+            compose_each(name, overrides, config_dirs, folder, sweep.run_job)
         finally:  # also of a sweep that ends before its time
-            output = write_sweep(folder, shlex.join(["avpipe", name, *sys.argv[1:]]))
+            output = write_sweep(folder, sweep.command)
         print_sweep(output)
     return 1 if any(job.status == FAILED for job in SweepJob.all_in(folder)) else 0
 
@@ -92,28 +92,39 @@ def _key(override: str) -> str:
     return override.partition("=")[0]
 
 
-def run_job(
-    name: str, folder: Path, config_dirs: Sequence[Path], varied: Collection[str], overrides: Sequence[str]
-) -> float:
-    """Train one combination, unless that is done, and return its validation score; minus infinity where it failed.
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """What all jobs share; picklable, since a launcher may take it to another process."""
 
-    A process of its own, so that whatever becomes of it is one row and no more.
-    """
-    told = [text for text in overrides if not text.startswith("sweep=")]
-    config: Mapping[str, Any] | None = None
-    try:
-        config = plain(compose(name, told, config_dirs))
-        job = SweepJob(folder / config_digest(config))
-    except AvpipeError as error:
-        job = SweepJob(folder / _digest(told))
-        job.write(told, FAILED, str(error))
-    else:
-        if not job.is_done:
-            print(f"job {job.folder.name}: {' '.join(text for text in told if _key(text) in varied)}", flush=True)
-            job.write(told, UNFINISHED, "was stopped")
-            job.write(told, *_run(name, [*map(typed, told), f"run_dir={job.folder}"], config_dirs, job.folder))
-            write_sweep(folder, shlex.join(["avpipe", name, *sys.argv[1:]]))
-    return job.validation
+    name: str
+    """Of the command that each job is."""
+    folder: Path
+    config_dirs: tuple[Path, ...]
+    varied: frozenset[str]
+    """Keys in which jobs differ."""
+    command: str
+
+    def run_job(self, overrides: Sequence[str]) -> float:
+        """Train one combination, unless that is done, and return its validation score; minus infinity where it failed.
+
+        A process of its own, so that whatever becomes of it is one row and no more.
+        """
+        told = [text for text in overrides if not text.startswith("sweep=")]
+        try:
+            config = plain(compose(self.name, told, self.config_dirs))
+            job = SweepJob(self.folder / config_digest(config))
+        except AvpipeError as error:
+            job = SweepJob(self.folder / _digest(told))
+            job.write(told, FAILED, str(error))
+        else:
+            if not job.is_done:
+                shown = " ".join(text for text in told if _key(text) in self.varied)
+                print(f"job {job.folder.name}: {shown}", flush=True)
+                job.write(told, UNFINISHED, "was stopped")
+                arguments = [*map(typed, told), f"run_dir={job.folder}"]
+                job.write(told, *_run(self.name, arguments, self.config_dirs, job.folder))
+                write_sweep(self.folder, self.command)
+        return job.validation
 
 
 def _run(name: str, overrides: Sequence[str], config_dirs: Sequence[Path], folder: Path) -> tuple[str, str]:

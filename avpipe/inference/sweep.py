@@ -105,6 +105,7 @@ class SweepJob:
             **self.scores,
             "cost": {name: {**cost, **speed}.get(name) for name in _COSTS},
             "metric": self.metric[0],
+            "less_is_better": self.metric[1],
         }
 
 
@@ -123,11 +124,14 @@ def write_sweep(folder: Path, command: str) -> Path:
     rows = [job.row() for job in jobs]
     axes = axes_of(rows)
     output = folder / "sweep.json"
-    content = {"command": command, "axes": axes, "jobs": rows, "best": best_by_axis(rows, axes)}
+    best = best_by_axis(rows, axes)
+    content = {"command": command, "axes": axes, "jobs": rows, "best": best}
     write_text(output, json.dumps(content, indent=2) + "\n")
     write_text(folder / "sweep.csv", _as_csv(rows, axes))
     curves = [next(iter(job.curves()), []) for job in jobs]
-    write_sweep_report(folder / "sweep.html", SweepReport(command=command, axes=axes, rows=rows, curves=curves))
+    write_sweep_report(
+        folder / "sweep.html", SweepReport(command=command, axes=axes, rows=rows, best=best, curves=curves)
+    )
     return output
 
 
@@ -146,14 +150,9 @@ def best_by_axis(rows: Sequence[Mapping[str, Any]], axes: Mapping[str, Sequence[
         for value in values:
             done = [row for row in rows if row["overrides"].get(key, "") == value and row["validation"] is not None]
             if done:
-                chosen = max(done, key=lambda row: row["validation"] * (-1 if _is_rate(row["metric"]) else 1))
+                chosen = max(done, key=lambda row: row["validation"] * (-1 if row["less_is_better"] else 1))
                 best[key][value] = {"name": chosen["name"], "of": len(done), "validation": chosen["validation"]}
     return best
-
-
-def _is_rate(metric: str) -> bool:
-    """Whether less of a metric is better."""
-    return metric in ("eer", "wer", "cer", "mae")
 
 
 def _as_csv(rows: Sequence[Mapping[str, Any]], axes: Mapping[str, Sequence[str]]) -> str:

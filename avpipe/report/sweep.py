@@ -28,6 +28,8 @@ class SweepReport:
     """Keys in which jobs differ, each with its values."""
     rows: Sequence[Mapping[str, Any]]
     """As ``sweep.json`` has them."""
+    best: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    """By key and value: the ``name`` of the job that validates best, and its ``validation``."""
     curves: Sequence[Sequence[float]]
     """Validation score of each epoch, a job each; empty where there is none."""
 
@@ -57,18 +59,11 @@ def _axis(report: SweepReport, key: str, drawn: str | None) -> dict[str, Any]:
     for value in report.axes[key]:
         done = [row for row in report.rows if row["overrides"].get(key, "") == value and row["metrics"]]
         scores = [row["metrics"][drawn] for row in done if drawn in row["metrics"]] if drawn else []
-        best = _best(done)
+        name = report.best[key].get(value, {}).get("name")
+        best = next((row for row in done if row["name"] == name), None)
         mean = float(np.mean(scores)) if scores else None
         values.append({"value": value, "jobs": len(done), "mean": mean, "best": best})
     return {"key": key, "values": values}
-
-
-def _best(rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    validated = [row for row in rows if row["validation"] is not None]
-    if not validated:
-        return None
-    sign = -1 if validated[0]["metric"] in ("eer", "wer", "cer", "mae") else 1
-    return max(validated, key=lambda row: sign * row["validation"])
 
 
 def _scores_picture(rows: Sequence[Mapping[str, Any]], metric: str) -> Picture:

@@ -13,7 +13,7 @@ from avpipe.files import write_text
 from avpipe.objectives import Objective
 from avpipe.training.initial import Beginning, begin_with
 from avpipe.training.layer_plan import LayerPlan
-from avpipe.training.pretrained import begin_pretrained, check_pretrained, without_pretrained
+from avpipe.training.pretrained import NONE, begin_pretrained, check_pretrained
 from avpipe.training.processes import is_first_process
 from avpipe.training.transfer import Transfer
 
@@ -75,4 +75,10 @@ def begin(
 
 def _is_given(config: Mapping[str, Any]) -> bool:
     """Whether a network begins with weights, all or some of them."""
-    return bool(config["init_from"]) or without_pretrained(config["network"]) != config["network"]
+    return bool(config["init_from"]) or _asks_for_weights(config["network"])
+
+
+def _asks_for_weights(node: Any) -> bool:
+    if not isinstance(node, Mapping):
+        return False
+    return node.get("weights") not in (None, NONE) or any(map(_asks_for_weights, node.values()))

@@ -130,7 +130,7 @@ def test_a_table_of_nothing_is_a_table(tmp_path):
 
 def test_less_is_better_of_an_error_rate():
     rows = [
-        {"name": name, "overrides": {"x": "1", "y": name}, "validation": value, "metric": "wer"}
+        {"name": name, "overrides": {"x": "1", "y": name}, "validation": value, "less_is_better": True}
         for name, value in (("a", 0.2), ("b", 0.1))
     ]
     assert best_by_axis(rows, {"x": ["1"]})["x"]["1"]["name"] == "b"

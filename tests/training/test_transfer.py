@@ -1,6 +1,7 @@
 """Which layers learn, how fast, and what is taken from another network."""
 
 import copy
+from typing import Any
 
 import pytest
 import torch
@@ -175,7 +176,8 @@ def test_a_step_leaves_every_bit_of_what_stands_still_also_in_the_running_mean()
     plan.prepare()
     plan.begin_epoch(0)
     before = copy.deepcopy(network.state_dict())
-    mean = torch.optim.swa_utils.AveragedModel(network, multi_avg_fn=warmed_up_average(0.99), use_buffers=True)
+    average: Any = warmed_up_average(0.99)
+    mean = torch.optim.swa_utils.AveragedModel(network, multi_avg_fn=average, use_buffers=True)
     optimizer = AdamW(0.1, 0.5, Constant(0.0)).optimizer(network, plan.rate_factors)
     for _ in range(3):
         output = network({"audio": torch.randn(4, 1, 40, 50)}, {"audio": torch.tensor([50, 50, 40, 30])})
