@@ -129,9 +129,8 @@ def write_sweep(folder: Path, command: str) -> Path:
     write_text(output, json.dumps(content, indent=2) + "\n")
     write_text(folder / "sweep.csv", _as_csv(rows, axes))
     curves = [next(iter(job.curves()), []) for job in jobs]
-    write_sweep_report(
-        folder / "sweep.html", SweepReport(command=command, axes=axes, rows=rows, best=best, curves=curves)
-    )
+    report = SweepReport(command=command, axes=axes, rows=rows, best=best, curves=curves)
+    write_sweep_report(folder / "sweep.html", report)
     return output
 
 

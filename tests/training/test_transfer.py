@@ -74,7 +74,7 @@ def test_two_senses_stand_side_by_side_with_their_last_blocks_at_one_depth():
     fusion = instantiate({"_target_": "avpipe.networks.Concatenation", "_partial_": True})
     names = [stage.name for stage in stages_of(Network(encoders, StatisticsPooling, fusion, 2))]
     assert names[-2:] == ["audio.stages.1+video.stages.2.0.0", "head"]
-    assert names[0] == "video.stem"
+    assert names[0] == "video.stem.0"
 
 
 # Plans
@@ -87,7 +87,7 @@ def test_each_way_says_which_blocks_learn_and_when():
     assert first_epochs(Staged(), 12) == [6, 4, 2, 0]
     assert first_epochs(Staged(), 2) == [1, 1, 1, 0]
     assert first_epochs(Staged(), 1) == [0, 0, 0, 0]
-    stages = [{"epoch": 3, "block": 1}, {"epoch": 6, "block": "stages.0"}]
+    stages: list[dict[str, Any]] = [{"epoch": 3, "block": 1}, {"epoch": 6, "block": "stages.0"}]
     assert first_epochs(Staged(stages)) == [None, 5, 2, 0]
     assert first_epochs(Staged([{"epoch": 2, "block": "all"}])) == [1, 1, 1, 0]
 
