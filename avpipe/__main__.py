@@ -8,6 +8,8 @@ from pathlib import Path
 import avpipe
 
 _CLI = Path(__file__).parent / "cli"
+_SHARED = ("command", "sweep")
+"""Modules there that are no commands."""
 
 
 def main() -> int:
@@ -20,7 +22,8 @@ def main() -> int:
 
 
 def _dispatched(arguments: list[str]) -> int:
-    commands = {path.stem: _summary(path) for path in sorted(_CLI.glob("[a-z]*.py")) if path.stem != "command"}
+    files = (path for path in sorted(_CLI.glob("[a-z]*.py")) if path.stem not in _SHARED)
+    commands = {path.stem: _summary(path) for path in files}
     if arguments in (["--version"], ["-V"]):
         print(f"avpipe {avpipe.__version__}")
         return 0

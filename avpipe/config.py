@@ -1,15 +1,20 @@
 """Configurations: where they lie, how they are composed, and what is built from them."""
 
 import re
-from collections.abc import Callable, KeysView, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, KeysView, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import hydra.utils
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_config_search_path
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
@@ -70,6 +75,15 @@ def quoted(value: str) -> str:
     return f"'{value}'"
 
 
+def typed(override: str) -> str:
+    """An override in Hydra's grammar as a user types it, whose path is not quoted."""
+    parsed = OverridesParser.create().parse_override(override)
+    value = parsed.value()
+    if not _PATH_KEYS.fullmatch(override.partition("=")[0]) or not isinstance(value, str):
+        return override
+    return f"{override.partition('=')[0]}={OmegaConf.create({'text': value})['text']}"
+
+
 def compose(name: str, overrides: Sequence[str], config_dirs: Sequence[Path] = ()) -> DictConfig:
     """The configuration ``name`` with overrides in Hydra's grammar.
 
@@ -81,21 +95,72 @@ def compose(name: str, overrides: Sequence[str], config_dirs: Sequence[Path] = (
     Raises:
         ArgumentError: one line that names the argument and the choices.
     """
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"), _told_in_a_line(name, overrides):
+        search = _searched(config_dirs)
+        config = hydra_compose(name, [*search, *overrides])
+        _check_types(config, hydra_compose(name, [*search, *_group_choices(overrides)]), overrides)
+        return config
+
+
+def _searched(config_dirs: Sequence[Path]) -> list[str]:
     folders = ",".join(quoted(str(folder.resolve())) for folder in config_dirs)
-    search = [f"hydra.searchpath=[{folders}]"] if config_dirs else []
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        try:
-            config = hydra_compose(name, [*search, *overrides])
-            _check_types(config, hydra_compose(name, [*search, *_group_choices(overrides)]), overrides)
-            return config
-        except MissingConfigException as error:
-            raise _no_such_option(error, overrides) from error
-        except OverrideParseException as error:
-            raise ArgumentError(error.override, "not of the form key=value", "quote special signs") from error
-        except ConfigCompositionException as error:
-            raise _no_such_key(error, name, overrides) from error
-        except (HydraException, OmegaConfBaseException) as error:
-            raise ArgumentError("arguments", _first_line(error)) from error
+    return [f"hydra.searchpath=[{folders}]"] if config_dirs else []
+
+
+@contextmanager
+def _told_in_a_line(name: str, overrides: Sequence[str]) -> Iterator[None]:
+    """Make one line of what Hydra says of overrides that it cannot compose."""
+    try:
+        yield
+    except MissingConfigException as error:
+        raise _no_such_option(error, overrides) from error
+    except OverrideParseException as error:
+        raise ArgumentError(error.override, "not of the form key=value", "quote special signs") from error
+    except ConfigCompositionException as error:
+        raise _no_such_key(error, name, overrides) from error
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ArgumentError("arguments", _first_line(error)) from error
+
+
+def compose_each(
+    name: str, overrides: Sequence[str], config_dirs: Sequence[Path], folder: Path, job: Callable[[list[str]], float]
+) -> None:
+    """Let Hydra's sweeper choose the overrides of each job, and its launcher call ``job`` with them.
+
+    Args:
+        name: as :func:`compose` has it.
+        overrides: such as ``encoder=a,b``; ``hydra/sweeper=`` and ``hydra/launcher=`` choose these.
+        config_dirs: as :func:`compose` has them.
+        folder: where sweeper and launcher may keep what is theirs.
+        job: gets the overrides of one job, in Hydra's grammar, and returns how good it is: the more the better. It must
+            be picklable, since a launcher may call it in another process.
+
+    Raises:
+        ArgumentError: for what cannot be composed, before any job is begun.
+    """
+    own = [
+        f"hydra.sweep.dir={quoted(str(folder))}", "hydra.sweep.subdir=.", "hydra.output_subdir=null",
+        "hydra.job.chdir=false", "hydra/hydra_logging=none", "hydra/job_logging=none",
+    ]  # fmt: skip
+    try:
+        # What hydra.main does, which would take the command line for its own.
+        hydra = Hydra.create_main_hydra2(name, create_config_search_path(str(conf_dir())))
+        with _told_in_a_line(name, overrides):
+            hydra.multirun(name, partial(_run_one, job), [*_searched(config_dirs), *overrides, *own], False)
+    finally:
+        GlobalHydra.instance().clear()
+        HydraConfig.instance().cfg = None
+
+
+def _run_one(job: Callable[[list[str]], float], config: DictConfig) -> float:
+    overrides = list(HydraConfig.get().overrides.task)
+    # The job composes for itself, and Hydra knows one configuration at a time.
+    running = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
+    try:
+        return job(overrides)
+    finally:
+        GlobalHydra.instance().hydra = running
 
 
 _SWITCHED_OFF_BY_NULL = frozenset(("clean_above_db", "timeout_sec", "max_memory_mb"))

@@ -125,10 +125,13 @@ def test_the_denoising_task_composes_and_builds(tmp_path):
     assert instantiate(config["augment"]).needs_clip
 
 
-@pytest.mark.parametrize(
-    "group",
-    ["encoder", "fusion", "pooling", "augment", "preprocess", "device", "trainer", "optim", "schedule", "cache"],
-)
+GROUPS = (
+    "encoder", "fusion", "pooling", "augment", "preprocess", "device", "trainer", "optim", "schedule", "cache",
+    "transfer", "data",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("group", GROUPS)
 def test_every_option_composes(group):
     # Some augmentations refer to the sound's features, which a preprocessor of frames lacks.
     more = ["augment=none"] if group == "preprocess" else []

@@ -23,12 +23,21 @@ def run(name: str, body: Body, positional: Sequence[str] = ()) -> int:
         body: returns the exit status.
         positional: keys that plain arguments stand for, in order.
     """
+
+    def composed() -> int:
+        overrides, config_dirs = parse(sys.argv[1:], positional)
+        return body(plain(compose(name, overrides, config_dirs)))
+
+    return guarded(composed)
+
+
+def guarded(body: Callable[[], int]) -> int:
+    """Call ``body`` and return its exit status, or print the line of an error that a user can mend and return its."""
     # Names of files may hold what the terminal's encoding has not.
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        overrides, config_dirs = parse(sys.argv[1:], positional)
-        return body(plain(compose(name, overrides, config_dirs)))
+        return body()
     except AvpipeError as error:
         return _refuse(str(error), error.exit_status)
     except OSError as error:
@@ -39,12 +48,15 @@ def run(name: str, body: Body, positional: Sequence[str] = ()) -> int:
         return _refuse(f"{error.filename}: {error.strerror}", 1)
 
 
-def parse(arguments: Sequence[str], positional: Sequence[str]) -> tuple[list[str], list[Path]]:
+def parse(
+    arguments: Sequence[str], positional: Sequence[str], quote: Callable[[str], str] = quote_path
+) -> tuple[list[str], list[Path]]:
     """Overrides for Hydra, and the folders of a user's own configurations.
 
     Args:
         arguments: as typed.
         positional: keys that plain arguments stand for, in order.
+        quote: makes of an argument, as typed, an override in Hydra's grammar.
 
     Raises:
         ArgumentError: for a plain argument or an option that nothing expects.
@@ -59,13 +71,13 @@ def parse(arguments: Sequence[str], positional: Sequence[str]) -> tuple[list[str
         if argument == "--config-dir":
             config_dirs.append(Path(next(rest, "")))
         elif _OVERRIDE.match(argument) and not Path(argument).exists():
-            overrides.append(quote_path(argument))
+            overrides.append(quote(argument))
         elif argument.startswith("-"):
             raise ArgumentError(
                 argument, "no such option", "the options are --help and --config-dir DIR; a file is ./-name"
             )
         elif (key := next(keys, None)) is not None:
-            overrides.append(quote_path(f"{key}={argument}"))
+            overrides.append(quote(f"{key}={argument}"))
         else:
             raise ArgumentError(argument, "nothing expects this", "write key=value")
     for folder in config_dirs:

@@ -16,6 +16,8 @@ where it was stopped, and ends with the weights of a run that never was.
   cv            5, or leave_one_group_out: a network a fold, in run_dir/fold-1 ..., and cv.json over all of them
   seeds         3: as many networks, of seeds seed, seed + 1, ...
   ensemble      true: with cv or seeds, one bundle of all networks
+  leakage       true: train on a split by group and on a random one, and tell both scores, their difference (what the
+                random one has for too much), and which recordings are equal
   encoder       of sound: residual2d, residual2d_fine, residual2d_deep, ecapa; of frames: residual3d, frames2d, shift2d,
                 x3d, shots (for scenes), and torchvision's r3d_18, mc3_18, r2plus1d_18, s3d, with encoder.weights=none,
                 kinetics (its own file, looked for where torch.hub keeps downloads) or a file, read once, when training
@@ -33,11 +35,17 @@ where it was stopped, and ends with the weights of a run that never was.
   device        auto, cpu, cuda, mps; device.precision=bf16-mixed; device.compile=true (torch.compile: needs a C++
                 compiler, takes a minute or two to begin; a step then takes a half to a third of its time)
   ema_decay     of the running mean of weights that is validated and kept; 0: none
-  init_from     a bundle of the same network, whose weights to begin with
+  init_from     a bundle of the same encoder, of this task or of another, whose weights to begin with
+  transfer      what of them learns: full (all), features (all but the encoder), last_blocks (transfer.count=2), staged
+                (block after block from the top), auto (by the corpus's size), scratch (nothing is given);
+                transfer.lr_decay=0.7 from layer to layer, transfer.batch_norm=train|eval
   select        epoch that becomes the bundle: last or best
   patience      epochs without a better validation score until training stops
   calibration   calibration.refuse_right: part of the right validation answers that become "unknown"
   logger        [csv], [csv,tensorboard]
+  -m            a sweep: a training for each combination of values with commas (encoder=a,b optim.lr=1e-3,3e-4), each in
+                a folder of its own, and sweep.html, sweep.json, sweep.csv over all; the same command runs what is
+                missing, unfinished or failed. sweep=optuna, hydra/launcher=joblib: pip install "avpipe[sweeps]"
   --config-dir  a folder of your own YAML files, laid out as conf/ is
 
 example: avpipe train task=sound_event corpus=folders corpus.root=~/sounds trainer.max_epochs=20
@@ -50,13 +58,15 @@ from typing import Any
 
 from avpipe.bundle import load_bundle, read_origin, record_metrics
 from avpipe.cli.command import run
+from avpipe.cli.sweep import SWITCHES, run_sweep
 from avpipe.device import choose_device, worker_count
 from avpipe.inference.answers import write_answers
 from avpipe.inference.evaluate import evaluate
+from avpipe.inference.leakage import print_leakage, write_leakage, write_leakage_page
 from avpipe.inference.pages import write_pooled_page, write_training_page
 from avpipe.inference.pooled import ScoredRun, print_pooled, read_pooled, write_pooled
 from avpipe.inference.scores import print_scores, write_scores
-from avpipe.training import Job, Plan, calibrate, claim, locked, make_plan, save_ensemble, train
+from avpipe.training import Job, Plan, calibrate, claim, is_first_process, locked, make_plan, save_ensemble, train
 
 
 def main(config: Mapping[str, Any]) -> int:
@@ -68,10 +78,19 @@ def main(config: Mapping[str, Any]) -> int:
             if not plan.is_single:
                 print(f"{job.folder.name} of {len(plan.jobs)}: {job.split.method}, seed {settings['seed']}", flush=True)
             train(settings, job)
-        calibrate(plan)
+        if not is_first_process():  # of several, one answers for all
+            return 0
+        if config["leakage"]:
+            # Each by itself: what one knows of speakers the other is not to be calibrated by.
+            for settings, job in plan.jobs:
+                calibrate(replace(plan, jobs=((settings, job),)))
+        else:
+            calibrate(plan)
         for settings, job in plan.jobs:
             _score(settings, job)
-        if not plan.is_single:
+        if config["leakage"]:
+            _compare(plan)
+        elif not plan.is_single:
             _pool(plan, config)
     return 0
 
@@ -98,6 +117,14 @@ def _score(config: Mapping[str, Any], job: Job) -> None:
     print(f"bundle: {job.bundle}")
 
 
+def _compare(plan: Plan) -> None:
+    """Both splits side by side."""
+    output = plan.folder / "leakage.json"
+    write_leakage(output, plan.corpus, load_bundle(plan.jobs[0][1].bundle).objective)
+    write_leakage_page(output)
+    print_leakage(output)
+
+
 def _pool(plan: Plan, config: Mapping[str, Any]) -> None:
     """One table of all networks, and one bundle of them if asked for."""
     output = plan.folder / "cv.json"
@@ -115,4 +142,4 @@ def _pool(plan: Plan, config: Mapping[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run("train", main))
+    sys.exit(run_sweep("train") if set(SWITCHES) & set(sys.argv[1:]) else run("train", main))

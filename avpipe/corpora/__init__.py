@@ -5,6 +5,7 @@ from avpipe.corpora.common_voice import CommonVoice
 from avpipe.corpora.corpus import CORPORA_VARIABLE, SIDES, Corpus
 from avpipe.corpora.cut_lists import CutLists
 from avpipe.corpora.digit_strings import DigitStrings
+from avpipe.corpora.equality import equal_recordings
 from avpipe.corpora.errors import CorpusError
 from avpipe.corpora.esc import Esc
 from avpipe.corpora.example import Example
@@ -74,6 +75,7 @@ __all__ = [
     "Transition",
     "Ucf101",
     "YesNo",
+    "equal_recordings",
     "frame_labels",
     "make_folds",
     "make_split",

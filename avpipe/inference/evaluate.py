@@ -1,7 +1,7 @@
 """Scores of a bundle on a corpus, by the same way that prediction goes."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -93,14 +93,22 @@ Measured = tuple[dict[str, float], dict[str, tuple[float, float]], dict[str, lis
 
 def score(objective: Objective, answers: Sequence[ScoredAnswer], draws: int = 1000) -> Measured:
     """Metrics, their intervals from ``draws`` resamples, and tables of answers."""
+    measured = scorer_of(objective, answers)
+    intervals = bootstrap_interval([answer.group for answer in answers], measured, draws) if draws else {}
+    return measured(range(len(answers))), intervals, dict(objective.tables(*_said(answers)))
+
+
+def scorer_of(objective: Objective, answers: Sequence[ScoredAnswer]) -> Callable[[Sequence[int]], dict[str, float]]:
+    """A function that gives the metrics of some of the answers, by their places."""
+    return objective.scorer(*_said(answers))
+
+
+def _said(answers: Sequence[ScoredAnswer]) -> tuple[list[Decoded], list[str]]:
     said = [
         Decoded(answer.label, answer.score, dict(answer.scores), answer.label, embedding=answer.embedding)
         for answer in answers
     ]
-    targets = [answer.target for answer in answers]
-    measured = objective.scorer(said, targets)
-    intervals = bootstrap_interval([answer.group for answer in answers], measured, draws) if draws else {}
-    return measured(range(len(answers))), intervals, dict(objective.tables(said, targets))
+    return said, [answer.target for answer in answers]
 
 
 def _scored(corpus: Corpus, example: Example, answer: TaskAnswer) -> ScoredAnswer:

@@ -7,6 +7,7 @@ from avpipe.networks.ensemble import Ensemble
 from avpipe.networks.frames2d import FrameEncoder2d
 from avpipe.networks.fusion import Concatenation, Identity
 from avpipe.networks.lenet5 import LeNet5
+from avpipe.networks.levels import Stage, encoders_of, stages_of
 from avpipe.networks.lips import LipEncoder
 from avpipe.networks.motion3d import MotionEncoder3d
 from avpipe.networks.network import Network, Output
@@ -48,6 +49,7 @@ __all__ = [
     "SequenceNetwork",
     "ShiftEncoder2d",
     "ShotEncoder",
+    "Stage",
     "StatisticsPooling",
     "Stft",
     "TimeConv",
@@ -57,7 +59,9 @@ __all__ = [
     "TorchvisionEncoder3d",
     "X3dEncoder",
     "account",
+    "encoders_of",
     "folded",
     "layer_arithmetic",
     "stages",
+    "stages_of",
 ]

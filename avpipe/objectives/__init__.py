@@ -4,7 +4,7 @@ from avpipe.objectives.beam import BeamSearch, BeamSettings
 from avpipe.objectives.boundaries import Boundaries
 from avpipe.objectives.classification import UNKNOWN, Classification
 from avpipe.objectives.enhancement import Enhancement
-from avpipe.objectives.interval import bootstrap_interval
+from avpipe.objectives.interval import bootstrap_draws, bootstrap_interval, interval_of
 from avpipe.objectives.matching import matched, rates
 from avpipe.objectives.objective import Batch, Boundary, Decoded, FrameScores, Objective, Shot, Word
 from avpipe.objectives.pieces import PieceTranscription
@@ -31,7 +31,9 @@ __all__ = [
     "Verification",
     "Word",
     "WordTranscription",
+    "bootstrap_draws",
     "bootstrap_interval",
+    "interval_of",
     "matched",
     "plain_text",
     "rates",

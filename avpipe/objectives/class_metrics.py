@@ -9,6 +9,8 @@ from torchmetrics.classification import (
     MulticlassF1Score,
 )
 
+from avpipe.objectives.objective import counted_alone
+
 
 class UnweightedAverageRecall(MulticlassConfusionMatrix):
     """Mean of the recalls of those labels that occur among the targets.
@@ -27,7 +29,7 @@ def class_metrics(num_labels: int) -> MetricCollection:
     """Those that :class:`avpipe.objectives.Classification` tells of."""
     # Of five labels or fewer, the true one is always among five.
     top5 = {"top5": MulticlassAccuracy(num_labels, top_k=5, average="micro")} if num_labels > 5 else {}
-    return MetricCollection(
+    collection = MetricCollection(
         {
             "accuracy": MulticlassAccuracy(num_labels, average="micro"),
             **top5,
@@ -37,3 +39,4 @@ def class_metrics(num_labels: int) -> MetricCollection:
         },
         compute_groups=False,
     )
+    return counted_alone(collection)

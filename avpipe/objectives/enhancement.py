@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from avpipe.networks import Output, Stft
-from avpipe.objectives.objective import Batch, Decoded, Objective
+from avpipe.objectives.objective import Batch, Decoded, Objective, counted_alone
 from avpipe.objectives.perceptual import WINDOW_LENGTH, PerceptualDistance
 
 if TYPE_CHECKING:
@@ -146,9 +146,10 @@ class Enhancement(Objective):
         )
 
     def metrics(self) -> "MetricCollection":
-        from torchmetrics import MeanMetric, MetricCollection
+        from torchmetrics import MeanMetric, Metric, MetricCollection
 
-        return MetricCollection({name: MeanMetric(nan_strategy="ignore") for name in METRICS}, compute_groups=False)
+        means: dict[str, Metric | MetricCollection] = {name: MeanMetric(nan_strategy="ignore") for name in METRICS}
+        return counted_alone(MetricCollection(means, compute_groups=False))
 
     def update(self, metrics: "MetricCollection", answers: Sequence[Decoded], targets: Sequence[Any]) -> None:
         for name in METRICS:

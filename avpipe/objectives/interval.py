@@ -38,16 +38,36 @@ def bootstrap_interval(
     """
     if draws < 1 or not 0 < level < 1:
         raise ValueError(f"{draws} draws and a level of {level} give no interval")
+    return interval_of(bootstrap_draws(groups, score, draws, seed), level)
+
+
+def bootstrap_draws(
+    groups: Sequence[str], score: Callable[[Sequence[int]], Mapping[str, float]], draws: int = 1000, seed: int = 0
+) -> dict[str, np.ndarray]:
+    """What each metric is in each draw of a bootstrap, as :func:`bootstrap_interval` draws; nothing of too few groups.
+
+    Shape:
+        returns (draws,), float64, a metric each; NaN where a draw leaves it undefined.
+    """
     members = _members(groups)
     if len(members) < 2:
         return {}
     drawn = np.random.default_rng(seed).integers(len(members), size=(draws, len(members)))
-    scored: dict[str, list[float]] = {}
-    for row in drawn:
+    scored: dict[str, np.ndarray] = {}
+    for place, row in enumerate(drawn):
         for name, value in score(np.concatenate([members[group] for group in row]).tolist()).items():
-            scored.setdefault(name, []).append(float(value))
+            scored.setdefault(name, np.full(draws, np.nan))[place] = float(value)
+    return scored
+
+
+def interval_of(drawn: Mapping[str, np.ndarray], level: float = 0.95) -> dict[str, tuple[float, float]]:
+    """The bounds between which ``level`` of the draws lies, by metric; what is no number is left out.
+
+    Shape:
+        drawn: (draws,), a metric each.
+    """
     bounds = (0.5 - level / 2, 0.5 + level / 2)
-    finite = {name: np.asarray(values)[np.isfinite(values)] for name, values in scored.items()}
+    finite = {name: values[np.isfinite(values)] for name, values in drawn.items()}
     return {
         name: (float(low), float(high))
         for name, values in finite.items()

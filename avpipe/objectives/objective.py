@@ -173,6 +173,21 @@ class Decoded:
         return replace(self, units=units, border_sec=start_sec + overlap_sec / 2.0, frames=frames)
 
 
+def counted_alone(metrics: "MetricCollection") -> "MetricCollection":
+    """The same collection, which counts what this process was told and no more.
+
+    torchmetrics adds the counts of all processes of a training, which would count twice what was gathered before, and
+    wait for ever where one process evaluates alone.
+    """
+    for metric in metrics.values():
+        metric.distributed_available_fn = _never
+    return metrics
+
+
+def _never() -> bool:
+    return False
+
+
 class Objective(nn.Module, ABC):
     """Loss, metrics and decoding of one kind of output."""
 

@@ -16,7 +16,7 @@ from avpipe.errors import AvpipeError
 from avpipe.networks import Output
 from avpipe.objectives.alignment import BLANK, likeliest_path, runs
 from avpipe.objectives.edits import edited_pairs, num_edits
-from avpipe.objectives.objective import Batch, Decoded, Objective, Word
+from avpipe.objectives.objective import Batch, Decoded, Objective, Word, counted_alone
 
 if TYPE_CHECKING:
     from torchmetrics import MetricCollection
@@ -190,7 +190,7 @@ class Transcription(Objective):
         from torchmetrics import MetricCollection
         from torchmetrics.text import CharErrorRate, WordErrorRate
 
-        return MetricCollection({"wer": WordErrorRate(), "cer": CharErrorRate()}, compute_groups=False)
+        return counted_alone(MetricCollection({"wer": WordErrorRate(), "cer": CharErrorRate()}, compute_groups=False))
 
     def update(self, metrics: "MetricCollection", answers: Sequence[Decoded], targets: Sequence[Any]) -> None:
         said, true = _texts(answers, targets)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from avpipe.networks import Output
 from avpipe.objectives.classification import UNKNOWN
 from avpipe.objectives.detection import detection_rates
-from avpipe.objectives.objective import Batch, Decoded, Objective
+from avpipe.objectives.objective import Batch, Decoded, Objective, counted_alone
 from avpipe.objectives.similarity import cosines, normalised
 
 if TYPE_CHECKING:
@@ -202,7 +202,7 @@ class Verification(Objective):
 
         from avpipe.objectives.detection_metrics import DetectionRates
 
-        return MetricCollection({"rates": DetectionRates()}, compute_groups=False)
+        return counted_alone(MetricCollection({"rates": DetectionRates()}, compute_groups=False))
 
     def update(self, metrics: "MetricCollection", answers: Sequence[Decoded], targets: Sequence[Any]) -> None:
         scores, same = self._compared(answers, targets)

@@ -14,14 +14,18 @@ if TYPE_CHECKING:
     from avpipe.report.denoising import write_denoise_report
     from avpipe.report.exhibits import explained
     from avpipe.report.layers import write_layer_picture
+    from avpipe.report.leakage import LeakageReport, write_leakage_report
     from avpipe.report.predictions import located, write_prediction_report
     from avpipe.report.scores import EvaluationReport, TrainingReport, write_evaluation_report, write_training_report
+    from avpipe.report.sweep import SweepReport, write_sweep_report
 
 __all__ = [
     "CrossValidationReport",
     "EvaluationReport",
     "FoldRow",
+    "LeakageReport",
     "ScoredAnswer",
+    "SweepReport",
     "TrainingReport",
     "explained",
     "located",
@@ -30,11 +34,23 @@ __all__ = [
     "write_denoise_report",
     "write_evaluation_report",
     "write_layer_picture",
+    "write_leakage_report",
     "write_prediction_report",
+    "write_sweep_report",
     "write_training_report",
 ]
 
-_PAGES = ("contact_sheet", "cross_validation", "denoising", "exhibits", "layers", "predictions", "scores")
+_PAGES = (
+    "contact_sheet",
+    "cross_validation",
+    "denoising",
+    "exhibits",
+    "layers",
+    "leakage",
+    "predictions",
+    "scores",
+    "sweep",
+)
 
 
 def __getattr__(name: str) -> Any:

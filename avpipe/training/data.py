@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, IterableDataset, Sampler, get_worker_info
 
 from avpipe.augment import Augmentation, item_generator, random_start
-from avpipe.errors import RunStopped
+from avpipe.errors import ArgumentError, RunStopped
 from avpipe.features import TIME_AXIS, Features, Preprocessor, between_silence, collate, single_threaded
 from avpipe.media import MediaError
 from avpipe.objectives import Batch, Objective
 from avpipe.training.recordings import Reader, Recording
-from avpipe.training.sampling import EpochSampler, Order
+from avpipe.training.sampling import EpochSampler, Order, Share
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +145,14 @@ class ValidationWindows(IterableDataset[Item]):
         self.recordings = recordings
         self.reader = reader
         self.objective = objective
+        self.share = (0, 1)
+        """Rank of the process, and how many there are: each takes other recordings, and none is taken twice."""
 
     def __iter__(self) -> Iterator[Item]:
         worker = get_worker_info()
-        first, step = (worker.id, worker.num_workers) if worker else (0, 1)
+        place, workers = (worker.id, worker.num_workers) if worker else (0, 1)
+        rank, processes = self.share
+        first, step = rank * workers + place, processes * workers
         for index in range(first, len(self.recordings), step):
             target = self.objective.encode(self.recordings[index].example.target)
             try:
@@ -198,10 +202,18 @@ class AVDataModule(LightningDataModule):
         self.device_preprocessor = copy.deepcopy(self.preprocessor)
 
     def train_dataloader(self) -> DataLoader[Any]:
-        size = len(self.train_windows)
-        sampler = EpochSampler(size, self.loading.seed, self.loading.weights, self.loading.passes, self.loading.order)
+        size, loading, (rank, processes) = len(self.train_windows), self.loading, self._place()
         # A last batch of one would leave BatchNorm without a variance.
-        return self._loader(self.train_windows, self._collate_training, sampler, size > self.loading.batch_size)
+        whole = size > processes * loading.batch_size
+        share = Share(rank, processes, loading.batch_size, whole) if processes > 1 else None
+        sampler = EpochSampler(size, loading.seed, loading.weights, loading.passes, loading.order, share)
+        if not len(sampler):
+            raise ArgumentError(f"trainer.devices: {processes} processes", f"there are {size} recordings to share out")
+        return self._loader(self.train_windows, self._collate_training, sampler, whole)
+
+    def _place(self) -> tuple[int, int]:
+        """This process's rank, and how many train together."""
+        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
 
     def endless(self) -> Iterator[Batch]:
         """Training batches on the CPU, from the first epoch's anew when they are used up."""
@@ -210,6 +222,7 @@ class AVDataModule(LightningDataModule):
                 yield self.on_after_batch_transfer(batch, 0)
 
     def val_dataloader(self) -> DataLoader[Any]:
+        self.val_windows.share = self._place()
         return self._loader(self.val_windows, self._collate)
 
     def on_after_batch_transfer(self, batch: Batch | RawBatch, dataloader_index: int) -> Batch:

@@ -15,6 +15,8 @@ import torch
 from pytorch_lightning import Callback, Trainer, seed_everything
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint, WeightAveraging
 from pytorch_lightning.loggers import CSVLogger, Logger
+from torch import nn
+from torch.optim import Optimizer
 
 from avpipe.augment import Augmentation
 from avpipe.bundle import Origin, save_bundle, try_out
@@ -28,15 +30,16 @@ from avpipe.objectives import Objective, Transcription
 from avpipe.training.cache import Cache
 from avpipe.training.checkpoints import WholeCheckpointIO, check_fits, has_stopped_early, read_checkpoint
 from avpipe.training.data import AVDataModule, Loading, TrainingWindows, ValidationWindows
-from avpipe.training.initial import begin_with
 from avpipe.training.learner import Learner
 from avpipe.training.lr_finder import find_lr
 from avpipe.training.optim import Recipe, warmed_up_average
-from avpipe.training.pretrained import begin_pretrained, check_pretrained, for_bundle
-from avpipe.training.progress import History, on_terminal, progress
+from avpipe.training.pretrained import for_bundle
+from avpipe.training.processes import check_changes, is_first_process, num_processes
+from avpipe.training.progress import History, Speed, on_terminal, progress
 from avpipe.training.recordings import Recording, measure
 from avpipe.training.run import claim, corpus_settings
 from avpipe.training.sampling import Buckets, Companions, Order
+from avpipe.training.start import begin, check_start, plan_layers
 from avpipe.training.transcripts import doubts
 from avpipe.training.values import logger_names
 
@@ -73,12 +76,13 @@ def train(config: Mapping[str, Any], job: Job) -> None:
     if compiled:
         check_compiler(device)
     claim(job.folder, config, job.split.sha256)
-    job.split.write_manifest(job.folder / "split.csv")
+    if is_first_process():
+        job.split.write_manifest(job.folder / "split.csv")
     if job.bundle.is_dir():
         return
     begun = (job.folder / "checkpoints/last.ckpt").is_file()
     if not begun:
-        check_pretrained(config)
+        check_start(config)
     _quiet()
     seed_everything(config["seed"], workers=True, verbose=False)
     train_part, val_part = _readable(job, config["select"])
@@ -96,14 +100,20 @@ def train(config: Mapping[str, Any], job: Job) -> None:
         others = [*val_examples, *job.split.test]
         for line in doubts(objective, network, data.preprocessor, train_part, others):
             _tell(job, line)
-    if not begun and config["init_from"]:
-        begin_with(network, config["init_from"])
-    elif not begun:
-        begin_pretrained(network)
+    layers = plan_layers(config, network, objective, len(train_examples))
+    check_changes(config["trainer"], layers[0].changes)
+    if not begun:
+        for line in begin(config, job.folder, network, objective, layers):
+            _tell(job, line)
     optim = {**config["optim"], "lr": _learning_rate(config, job.folder, network, objective, data)}
-    recipe, preprocessor = instantiate(optim), data.preprocessor
-    learner = Learner(network, objective, recipe, train_examples, val_examples, config["seed"], preprocessor, compiled)
+    layers[0].prepare()
+    recipe, seed = instantiate(optim), config["seed"]
+    learner = Learner(
+        network, objective, recipe, layers[0], train_examples, val_examples, seed, data.preprocessor, compiled
+    )
     chosen = _fit(config, device, job.folder, learner, data)
+    if not is_first_process():
+        return
     learner.load_state_dict(read_checkpoint(chosen)["state_dict"])
     bundled = {**specs, "network": for_bundle(specs["network"])}
     if isinstance(network, Network):
@@ -112,10 +122,18 @@ def train(config: Mapping[str, Any], job: Job) -> None:
 
 
 def _quiet() -> None:
-    """Leave out Lightning's advertisements, and its advice on what is so on purpose: few workers, a resumed folder."""
-    for name in ("pytorch_lightning", "pytorch_lightning.utilities.rank_zero", "pytorch_lightning.accelerators.cuda"):
+    """Leave out Lightning's advertisements, and its advice on what is so on purpose."""
+    lightning = ("pytorch_lightning", "pytorch_lightning.utilities.rank_zero", "pytorch_lightning.accelerators.cuda")
+    for name in (*lightning, "lightning_fabric", "lightning_fabric.utilities.distributed"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    for message in ("does not have many workers", "number of training batches", "LeafSpec", "is not empty"):
+    for message in (
+        "does not have many workers",
+        "number of training batches",
+        "LeafSpec",
+        "is not empty",
+        "in eval mode",
+        "recommended to use `self.log",  # what processes log has been gathered before
+    ):
         warnings.filterwarnings("ignore", f".*{message}.*")
 
 
@@ -123,10 +141,11 @@ def _readable(job: Job, select: str) -> tuple[list[Recording], list[Recording]]:
     """The recordings of both parts; what cannot be read is listed in ``unreadable.txt`` and told."""
     (train_part, lost), (val_part, lost_too) = measure(job.split.train), measure(job.split.val)
     told = [*job.split.warnings, *lost, *lost_too]
-    for line in told:
-        print(f"warning: {line}", file=sys.stderr)
-    write_text(job.folder / "unreadable.txt", "".join(f"{line}\n" for line in [*lost, *lost_too]))
-    write_text(job.folder / "warnings.txt", "".join(f"{printable(line)}\n" for line in told))
+    if is_first_process():
+        for line in told:
+            print(f"warning: {line}", file=sys.stderr)
+        write_text(job.folder / "unreadable.txt", "".join(f"{line}\n" for line in [*lost, *lost_too]))
+        write_text(job.folder / "warnings.txt", "".join(f"{printable(line)}\n" for line in told))
     if not train_part:
         raise AvpipeError(job.corpus.root, "no file to train on can be read")
     if not val_part and select == "best":
@@ -152,6 +171,8 @@ def _short_enough(job: Job, part: list[Recording], window_sec: float) -> list[Re
 
 def _tell(job: Job, line: str) -> None:
     """Warn on the terminal and on the page."""
+    if not is_first_process():
+        return
     print(f"warning: {line}", file=sys.stderr)
     with (job.folder / "warnings.txt").open("a", encoding="utf-8") as file:
         file.write(f"{printable(line)}\n")
@@ -175,7 +196,7 @@ def _data(
     train_part: Sequence[Recording],
     val_part: Sequence[Recording],
 ) -> AVDataModule:
-    settings, seed = config["data"], config["seed"]
+    settings, seed, processes = config["data"], config["seed"], num_processes(config["trainer"])
     augmentation: Augmentation = instantiate(config["augment"])
     cache: Cache = instantiate(config["cache"])
     from_features = cache.kind == "features"
@@ -196,7 +217,7 @@ def _data(
         weights=_balanced(train_part) if settings["sampling"] == "balanced" else None,
         pin_memory=device.type == "cuda",
         passes=settings["passes"],
-        order=_order(settings, objective, train_part),
+        order=_order({**settings, "batch_size": settings["batch_size"] * processes}, objective, train_part),
         one_shape=config["device"]["compile"],
     )
     return AVDataModule(train, val, loading)
@@ -220,7 +241,13 @@ def _learning_rate(
     record = folder / "lr.json"
     if not record.is_file():
         recipe: Recipe = instantiate(config["optim"])
-        curve = find_lr(network, objective, data.endless(), recipe.optimizer)
+
+        def optimizer(trained: nn.Module) -> Optimizer:
+            layers, _ = plan_layers(config, trained.get_submodule("0"), objective, len(data.train_windows))
+            layers.prepare()
+            return recipe.optimizer(trained, layers.rate_factors)
+
+        curve = find_lr(network, objective, data.endless(), optimizer)
         write_text(record, json.dumps(asdict(curve)) + "\n")
     chosen = float(json.loads(record.read_text(encoding="utf-8"))["chosen"])
     print(f"learning rate found: {chosen:.3g} (optim.lr={config['optim']['lr']} is not used)")
@@ -254,6 +281,7 @@ def _fit(config: Mapping[str, Any], device: torch.device, folder: Path, learner:
         plugins=[WholeCheckpointIO()],
         log_every_n_steps=10,
         num_sanity_val_steps=0,
+        use_distributed_sampler=False,  # ours knows of epochs and batches, and is shared out as it is
         limit_val_batches=None if validated else 0,
         enable_model_summary=False,
         enable_progress_bar=on_terminal(),
@@ -275,7 +303,7 @@ def _callbacks(config: Mapping[str, Any], folder: Path, objective: Objective | N
     # At the end of the epoch, when all of it has been told; two of them, as Lightning's own "last" is only written
     # where there is a new best.
     shared: dict[str, Any] = {"enable_version_counter": False, "save_on_train_epoch_end": True}
-    callbacks = [average, progress(), History(folder / "history.csv")]
+    callbacks = [average, progress(), History(folder / "history.csv"), Speed(folder / "speed.json")]
     if objective is not None:
         metric, mode = f"val/{objective.best_metric}", "min" if objective.best_is_least else "max"
         if config["patience"] is not None:

@@ -45,7 +45,8 @@ def find_lr(
         network: to train, on the device where it is to be tried.
         objective: its loss; where it has weights, they are trained too.
         batches: for training; gone through anew when used up.
-        make_optimizer: of a module's parameters, such as :meth:`Recipe.optimizer`; its rate is overwritten.
+        make_optimizer: of a module's parameters, such as :meth:`Recipe.optimizer`; its rate is overwritten, and
+            rates of groups keep their ratios to it.
         num_steps: from the lowest rate to the highest.
         low: the first rate.
         high: the last rate, if the loss has not diverged before.
@@ -101,9 +102,10 @@ def _sweep(
     """The loss of each step, before it is taken; ends where it is no number."""
     network, objective = trained
     assert isinstance(objective, Objective)
+    factors = [group["lr"] / optimizer.defaults["lr"] for group in optimizer.param_groups]
     for rate, batch in zip(rates, batches, strict=False):
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+        for group, factor in zip(optimizer.param_groups, factors, strict=True):
+            group["lr"] = rate * factor
         loss = objective.training_loss(network(batch.features, batch.lengths), batch)
         if not loss.isfinite():
             return

@@ -1,7 +1,7 @@
 """Optimizers with their schedules, and the running mean of weights."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -11,13 +11,18 @@ from torch.optim import Optimizer
 from avpipe.errors import ArgumentError
 from avpipe.training.schedules import Schedule
 
+RateFactors = Mapping[nn.Parameter, float]
+"""Of weights, what the learning rate is multiplied by; of all others it is 1."""
+
+NORMALISATIONS = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
+
 
 class Recipe(ABC):
     """An optimizer and how its learning rate goes.
 
     Args:
         lr: at the schedule's peak.
-        weight_decay: of weights with two or more dimensions; biases and normalisation scales do not decay.
+        weight_decay: of weights with two or more dimensions; biases and what normalises do not decay.
         schedule: of the learning rate.
     """
 
@@ -30,21 +35,33 @@ class Recipe(ABC):
         self.schedule = schedule
 
     @abstractmethod
-    def optimizer(self, module: nn.Module) -> Optimizer:
-        """The optimizer of ``module``'s trainable parameters."""
+    def optimizer(self, module: nn.Module, rate_factors: RateFactors | None = None) -> Optimizer:
+        """The optimizer of ``module``'s trainable parameters; the rate of each is ``lr``, times its factor if any."""
 
-    def configure(self, module: nn.Module, total_steps: int) -> dict[str, Any]:
+    def configure(self, module: nn.Module, total_steps: int, rate_factors: RateFactors | None = None) -> dict[str, Any]:
         """The optimizer and schedule of ``module``'s trainable parameters, in Lightning's form."""
-        optimizer = self.optimizer(module)
+        optimizer = self.optimizer(module, rate_factors)
         schedule = self.schedule.build(optimizer, total_steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
-    def _groups(self, module: nn.Module) -> list[dict[str, Any]]:
+    def _groups(self, module: nn.Module, rate_factors: RateFactors | None) -> list[dict[str, Any]]:
+        """Two for each rate, the highest first: what decays, and what does not."""
+        factors = rate_factors or {}
+        normalising = {
+            parameter
+            for part in module.modules()
+            if isinstance(part, NORMALISATIONS)
+            for parameter in part.parameters(recurse=False)
+        }
         trainable = [parameter for parameter in module.parameters() if parameter.requires_grad]
-        return [
-            {"params": [p for p in trainable if p.ndim > 1], "weight_decay": self.weight_decay},
-            {"params": [p for p in trainable if p.ndim <= 1], "weight_decay": 0.0},
-        ]
+        groups: list[dict[str, Any]] = []
+        for factor in sorted({factors.get(parameter, 1.0) for parameter in trainable}, reverse=True):
+            alike = [parameter for parameter in trainable if factors.get(parameter, 1.0) == factor]
+            decaying = [parameter for parameter in alike if parameter.ndim > 1 and parameter not in normalising]
+            others = [parameter for parameter in alike if parameter.ndim <= 1 or parameter in normalising]
+            for parameters, decay in ((decaying, self.weight_decay), (others, 0.0)):
+                groups.append({"params": parameters, "lr": self.lr * factor, "weight_decay": decay})
+        return groups
 
 
 class AdamW(Recipe):
@@ -60,8 +77,8 @@ class AdamW(Recipe):
         the decay is scaled by the learning rate.
     """
 
-    def optimizer(self, module: nn.Module) -> Optimizer:
-        return torch.optim.AdamW(self._groups(module), lr=self.lr)
+    def optimizer(self, module: nn.Module, rate_factors: RateFactors | None = None) -> Optimizer:
+        return torch.optim.AdamW(self._groups(module, rate_factors), lr=self.lr)
 
 
 class SGD(Recipe):
@@ -90,8 +107,9 @@ class SGD(Recipe):
         self.momentum = float(momentum)
         self.nesterov = nesterov
 
-    def optimizer(self, module: nn.Module) -> Optimizer:
-        return torch.optim.SGD(self._groups(module), lr=self.lr, momentum=self.momentum, nesterov=self.nesterov)
+    def optimizer(self, module: nn.Module, rate_factors: RateFactors | None = None) -> Optimizer:
+        groups = self._groups(module, rate_factors)
+        return torch.optim.SGD(groups, lr=self.lr, momentum=self.momentum, nesterov=self.nesterov)
 
 
 def warmed_up_average(decay: float) -> Callable[[list[Tensor], list[Tensor], Tensor | int], None]:
@@ -109,8 +127,13 @@ def warmed_up_average(decay: float) -> Callable[[list[Tensor], list[Tensor], Ten
     @torch.no_grad()
     def average(means: list[Tensor], newest: list[Tensor], count: Tensor | int) -> None:
         kept = min(decay, (1.0 + float(count)) / (10.0 + float(count)))
-        # All tensors at a time, which takes less than half as long as one by one.
-        both = torch._foreach_add(torch._foreach_mul(means, kept), torch._foreach_mul(newest, 1.0 - kept))
-        torch._foreach_copy_(means, both)
+        both = [pair for pair in zip(means, newest, strict=True) if pair[0].is_floating_point()]
+        if both:
+            # All tensors at a time, which takes less than half as long as one by one; and on the line between old and
+            # new, so that what stands still keeps every bit.
+            torch._foreach_lerp_([mean for mean, _ in both], [new for _, new in both], 1.0 - kept)
+        for mean, new in zip(means, newest, strict=True):
+            if not mean.is_floating_point():  # counts of batches have no mean
+                mean.copy_(new)
 
     return average

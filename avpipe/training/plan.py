@@ -50,7 +50,8 @@ def make_plan(config: Mapping[str, Any]) -> Plan:
             parts = [fold] if fold else []
             parts += [f"seed-{seed}"] if len(seeds) > 1 else []
             place = folder / "-".join(parts) if parts else folder
-            alone = {"seed": seed, "seeds": 1, "cv": None, "ensemble": False, "run_dir": str(place), "split": settings}
+            alone: dict[str, Any] = {"seed": seed, "seeds": 1, "cv": None, "ensemble": False, "leakage": False}
+            alone |= {"run_dir": str(place), "split": settings}
             jobs.append((config if single else {**config, **alone}, Job(place, corpus, split, settings)))
     return Plan(folder, corpus, tuple(jobs), whole(corpus, "train"))
 
@@ -63,9 +64,14 @@ def _check(config: Mapping[str, Any]) -> None:
     if config["ensemble"] and target_of(config["objective"]) is not Classification:
         raise ArgumentError("ensemble=true", "joins networks that tell labels, and these tell none", "leave it out")
 
+    if config["leakage"] and (config["cv"] is not None or config["seeds"] > 1):
+        raise ArgumentError("leakage=true", "compares two trainings, one of each split", "leave out cv and seeds")
+
 
 def _splits(config: Mapping[str, Any], corpus: Corpus) -> dict[str, tuple[Split, Mapping[str, Any]]]:
     """The split of each fold, by its folder's name, and the settings that find it again."""
+    if config["leakage"]:
+        return _two_splits(corpus, config["split"])
     if config["cv"] is None:
         return {"": (make_split(corpus, **config["split"]), config["split"])}
     # Of no effect here, but what is wrong is not to pass without a word.
@@ -73,3 +79,13 @@ def _splits(config: Mapping[str, Any], corpus: Corpus) -> dict[str, tuple[Split,
     settings = {"cv": config["cv"], "learned_corpus": corpus.name}
     folds = make_folds(corpus, config["cv"])
     return {f"fold-{place + 1}": (split, {**settings, "fold": place}) for place, split in enumerate(folds)}
+
+
+def _two_splits(corpus: Corpus, settings: Mapping[str, Any]) -> dict[str, tuple[Split, Mapping[str, Any]]]:
+    """One that keeps groups apart, and one that does not know of them."""
+    if not any(example.group for example in corpus.examples()):
+        reason = f"the corpus {corpus.name} tells no groups, which a random split could leak"
+        remedy = "give corpus.group_from (folders) or a column group (manifest)"
+        raise ArgumentError("leakage=true", reason, remedy)
+    asked = {by: {**settings, "by": by} for by in ("group", "random")}
+    return {by: (make_split(corpus, **each), each) for by, each in asked.items()}

@@ -1,6 +1,8 @@
 """What a person sees while a network learns, and what is kept of it."""
 
 import csv
+import json
+import statistics
 import sys
 import time
 from pathlib import Path
@@ -9,7 +11,7 @@ from typing import Any
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import RichProgressBar
 
-from avpipe.files import written_whole
+from avpipe.files import write_text, written_whole
 
 
 class History(Callback):
@@ -30,6 +32,8 @@ class History(Callback):
         self.rows = list(state_dict["rows"])
 
     def on_train_epoch_end(self, trainer: Trainer, learner: LightningModule) -> None:
+        if not trainer.is_global_zero:
+            return
         rate = float(trainer.optimizers[0].param_groups[0]["lr"])
         row = {"epoch": trainer.current_epoch + 1, "lr": rate, **_of_the_epoch(trainer)}
         self.rows = [*self.rows[: trainer.current_epoch], row]
@@ -38,6 +42,34 @@ class History(Callback):
             writer = csv.DictWriter(file, names, lineterminator="\n")
             writer.writeheader()
             writer.writerows(self.rows)
+
+
+class Speed(Callback):
+    """``speed.json``: how many windows a second this sitting of a run learned from, the median over its epochs.
+
+    Args:
+        path: of the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.rates: list[float] = []
+        self.began = self.elapsed = self.windows = 0.0
+
+    def on_train_batch_start(self, trainer: Trainer, learner: LightningModule, batch: Any, index: int) -> None:
+        if index == 0:
+            self.began, self.windows = time.perf_counter(), 0.0
+
+    def on_train_batch_end(self, trainer: Trainer, learner: LightningModule, loss: Any, batch: Any, index: int) -> None:
+        self.windows += len(batch.targets) * trainer.world_size
+        self.elapsed = time.perf_counter() - self.began
+
+    def on_train_epoch_end(self, trainer: Trainer, learner: LightningModule) -> None:
+        if not trainer.is_global_zero or not self.windows:
+            return
+        self.rates.append(self.windows / max(self.elapsed, 1e-9))
+        told = {"windows_per_sec": round(statistics.median(self.rates), 2), "device": str(learner.device)}
+        write_text(self.path, json.dumps(told) + "\n")
 
 
 class EpochLines(Callback):
@@ -59,6 +91,8 @@ class EpochLines(Callback):
         self._tell(trainer, " ".join(f"{name} {value:.3f}" for name, value in _of_the_epoch(trainer).items()))
 
     def _tell(self, trainer: Trainer, what: str) -> None:
+        if not trainer.is_global_zero:
+            return
         self.told = time.monotonic()
         elapsed = self.told - self.started
         done = trainer.global_step - self.first_step

@@ -12,6 +12,7 @@ from typing import Any
 
 from avpipe.errors import ArgumentError
 from avpipe.files import write_text
+from avpipe.training.processes import is_first_process
 
 _NOT_RESULT = ("run_dir", "device", "workers", "logger", "max_gb", "features_on_device")
 _RESULTS = ("lr.json", "checkpoints", "bundle", "*/lr.json", "*/checkpoints", "*/bundle")
@@ -73,8 +74,19 @@ def claim(folder: Path, config: Mapping[str, Any], split_sha256: str) -> None:
     split = folder / "split.sha256"
     if begun and split.is_file() and split.read_text(encoding="utf-8").strip() != split_sha256:
         raise ArgumentError(f"run_dir={folder}", "was begun on other files or labels", "name another folder")
-    write_text(record, json.dumps(config, indent=2) + "\n")
-    write_text(split, split_sha256 + "\n")
+    if is_first_process():
+        write_text(record, json.dumps(config, indent=2) + "\n")
+        write_text(split, split_sha256 + "\n")
+
+
+def claim_sweep(folder: Path) -> None:
+    """Refuse a folder that holds a single run for a sweep.
+
+    Raises:
+        ArgumentError: if it does.
+    """
+    if (folder / "config.json").is_file():
+        raise ArgumentError(f"run_dir={folder}", "holds a training and no sweep", "name another folder")
 
 
 def _read(record: Path) -> dict[str, Any]:
@@ -92,7 +104,7 @@ def locked(folder: Path) -> Iterator[None]:
     Raises:
         ArgumentError: if another run is at work in it.
     """
-    if int(os.environ.get("LOCAL_RANK", "0")) > 0:  # one run of several processes, the first of which holds the lock
+    if not is_first_process():  # which holds the lock for all
         yield
         return
     folder.mkdir(parents=True, exist_ok=True)

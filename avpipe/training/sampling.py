@@ -78,6 +78,38 @@ class Companions:
         return np.concatenate([groups[place] for place in generator.permutation(len(groups))])
 
 
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one of several processes takes of an epoch: of each batch of all of them its own, whole part.
+
+    Batch n of all processes together is batch n of one process whose batches are as large as theirs together. What is
+    left over is left out, as every process must take as many steps.
+
+    Args:
+        rank: of the process, from 0.
+        processes: of the training.
+        batch_size: of one process.
+        whole: leave out a last batch that is smaller.
+    """
+
+    rank: int
+    processes: int
+    batch_size: int
+    whole: bool
+
+    def of(self, places: np.ndarray) -> np.ndarray:
+        """
+        Shape:
+            places: (draws,); returns those of this process, equally many for each.
+        """
+        if self.whole:
+            together = self.processes * self.batch_size
+            kept = places[: len(places) // together * together]
+            return kept.reshape(-1, self.processes, self.batch_size)[:, self.rank].ravel()
+        kept = places[: len(places) // self.processes * self.processes]
+        return kept.reshape(self.processes, -1)[self.rank]
+
+
 class EpochSampler(Sampler[int]):
     """Places of a data set in a seeded order, another one each epoch, with the epoch told in the place.
 
@@ -87,6 +119,7 @@ class EpochSampler(Sampler[int]):
         weights: (size,), how often each item comes, relative to the others; None: each comes once a pass.
         passes: over all items in an epoch, each in its own order and with its own draws.
         order: puts them into batches; None: they come as they are drawn.
+        share: what of it this process takes; None: all.
     """
 
     def __init__(
@@ -96,11 +129,13 @@ class EpochSampler(Sampler[int]):
         weights: Sequence[float] | None = None,
         passes: int = 1,
         order: Order | None = None,
+        share: Share | None = None,
     ) -> None:
         self.size = size
         self.seed = seed
         self.passes = passes
         self.order = order
+        self.share = share
         self.weights = None if weights is None else np.asarray(weights) / np.sum(weights)
         self.epoch = 0
 
@@ -109,7 +144,8 @@ class EpochSampler(Sampler[int]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return self.passes * self.size
+        whole = self.passes * self.size
+        return whole if self.share is None else len(self.share.of(np.arange(whole)))
 
     def __iter__(self) -> Iterator[int]:
         places = []
@@ -121,4 +157,5 @@ class EpochSampler(Sampler[int]):
                 indices = generator.choice(self.size, self.size, p=self.weights)
             places.append(number * self.size + indices)
         drawn = np.concatenate(places)
-        yield from (drawn if self.order is None else self.order.ordered(drawn, generator)).tolist()
+        ordered = drawn if self.order is None else self.order.ordered(drawn, generator)
+        yield from (ordered if self.share is None else self.share.of(ordered)).tolist()

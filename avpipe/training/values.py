@@ -6,6 +6,7 @@ from typing import Any
 
 from avpipe.device import worker_count
 from avpipe.errors import ArgumentError
+from avpipe.training.processes import check_processes
 
 LOGGERS = ("csv", "tensorboard")
 
@@ -29,11 +30,7 @@ def check_values(config: Mapping[str, Any]) -> None:
         if not config[group][key] >= least:  # nor is what is no number
             reason = "must be positive" if least < 1 else f"must be at least {least}"
             raise ArgumentError(f"{group}.{key}={config[group][key]}", reason)
-    if config["trainer"]["devices"] != 1 or config["trainer"]["num_nodes"] != 1:
-        reason = "one process on one device is all that training does so far"
-        raise ArgumentError(
-            f"trainer.devices={config['trainer']['devices']}", reason, "leave it and trainer.num_nodes at 1"
-        )
+    check_processes(config["trainer"])
     _check_seeds(config["seed"], config["seeds"])
     patience = config["patience"]
     if patience is not None and not (type(patience) is int and patience >= 1):

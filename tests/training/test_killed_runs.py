@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -21,22 +22,26 @@ COMMAND = (*LEARN, "cv=3", "ensemble=true", "augment=mel", "logger=csv")
 RESULTS = ("cv.json", "bundle/model.safetensors", "bundle/bundle.json", "fold-2/history.csv", "fold-3/answers.csv")
 
 
-def start(root: Path, run_dir: Path, **variables: str) -> "subprocess.Popen[bytes]":
-    arguments = [sys.executable, "-m", "avpipe", "train", *COMMAND, f"corpus.root={root}", f"run_dir={run_dir}"]
-    environment = {**os.environ, "XDG_CACHE_HOME": str(run_dir.parent / "cache"), **variables}
+STAGED = (*LEARN, "transfer=staged", "transfer.lr_decay=0.5", "optim.lr=1e-2", "trainer.max_epochs=6", "logger=csv")
+STAGED_RESULTS = ("metrics.json", "bundle/model.safetensors", "history.csv", "answers.csv", "transfer.json")
+
+
+def start(root: Path, run_dir: Path, command: Sequence[str] = COMMAND) -> "subprocess.Popen[bytes]":
+    arguments = [sys.executable, "-m", "avpipe", "train", *command, f"corpus.root={root}", f"run_dir={run_dir}"]
+    environment = {**os.environ, "XDG_CACHE_HOME": str(run_dir.parent / "cache")}
     return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment)
 
 
-def finish(root: Path, run_dir: Path) -> None:
-    process = start(root, run_dir)
+def finish(root: Path, run_dir: Path, command: Sequence[str] = COMMAND) -> None:
+    process = start(root, run_dir, command)
     said, _ = process.communicate(timeout=300)
     assert process.returncode == 0, said.decode()
 
 
-def results(run_dir: Path) -> dict[str, str]:
+def results(run_dir: Path, names: Sequence[str] = RESULTS) -> dict[str, str]:
     """Hashes of what must come out the same; without the command line, which names the folder."""
     found = {}
-    for name in RESULTS:
+    for name in names:
         text = (run_dir / name).read_bytes()
         if name.endswith("bundle.json"):
             content = json.loads(text)
@@ -79,6 +84,29 @@ def test_killed_at_ten_random_moments_it_ends_as_if_it_never_was(root, uninterru
     assert kills >= 3
     finish(root, tmp_path / "run")
     assert results(tmp_path / "run") == expected
+
+
+def test_a_staged_training_killed_at_five_random_moments_ends_as_if_it_never_was(root, tmp_path):
+    finish(root, tmp_path / "given", (*LEARN, "trainer.max_epochs=1", "seed=7"))
+    command = (*STAGED, f"init_from={tmp_path / 'given' / 'bundle'}")
+    began = time.monotonic()
+    finish(root, tmp_path / "whole", command)
+    whole_sec = time.monotonic() - began
+    expected = results(tmp_path / "whole", STAGED_RESULTS)
+    draw, kills = random.Random(20261126), 0
+    while kills < 5:
+        process = start(root, tmp_path / "run", command)
+        try:
+            process.wait(draw.uniform(0.4, 1.0) * whole_sec)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            kills += 1
+        process.communicate()
+        if process.returncode == 0:  # done: begin another
+            assert results(tmp_path / "run", STAGED_RESULTS) == expected
+            shutil.rmtree(tmp_path / "run")
+    finish(root, tmp_path / "run", command)
+    assert results(tmp_path / "run", STAGED_RESULTS) == expected
 
 
 # Where a run is at its weakest: what is killed right there, in a process of its own.
