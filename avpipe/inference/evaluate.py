@@ -119,14 +119,14 @@ def _scored(corpus: Corpus, example: Example, answer: TaskAnswer) -> ScoredAnswe
         end_sec=example.end_sec,
         group=example.group,
         target=str(example.target),
-        label=_said(answer),
+        label=_as_text(answer),
         score=0.0 if answer.score is None else answer.score,
         scores=answer.scores,
         embedding=answer.embedding,
     )
 
 
-def _said(answer: TaskAnswer) -> str:
+def _as_text(answer: TaskAnswer) -> str:
     """A label, a transcript, or a list of transitions."""
     if answer.boundaries is not None:
         return told(answer.boundaries)

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import sys
+from typing import Any
 
 import pytest
 
@@ -59,7 +60,7 @@ def window(start_sec, end_sec, label):
     return {"start_sec": start_sec, "end_sec": end_sec, "label": label, "score": 0.5}
 
 
-RECORDS = [
+RECORDS: list[dict[str, Any]] = [
     {
         "path": 'a, "b"\n.wav',
         "status": "ok",
