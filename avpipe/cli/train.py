@@ -8,7 +8,7 @@ browser), answers.csv, confusion.csv, split.csv, history.csv, logs/ and checkpoi
 where it was stopped, and ends with the weights of a run that never was.
 
   task          emotion, digits (where it is left out), speaker, speaker_id, speech_recognition, sound_event, action,
-                scenes, denoise, or a YAML of yours
+                scenes, lip_reading, audio_visual_speech (lips and sound), denoise, or a YAML of yours
   corpus        folders (class folders), manifest (CSV or JSONL), or a corpus by name (avpipe list)
   corpus.root   its folder; where it is left out, $AVPIPE_CORPORA/<corpus>
   experiment    digits, digit_strings, emotion, speaker, words_pl, denoise, scenes: what made a shipped bundle, whole;
@@ -21,13 +21,13 @@ where it was stopped, and ends with the weights of a run that never was.
   encoder       of sound: residual2d, residual2d_fine, residual2d_deep, ecapa; of frames: residual3d, frames2d, shift2d,
                 x3d, shots (for scenes), and torchvision's r3d_18, mc3_18, r2plus1d_18, s3d, with encoder.weights=none,
                 kinetics (its own file, looked for where torch.hub keeps downloads) or a file, read once, when training
-                begins
+                begins; of mouths: lips
   objective     of transcripts: transcription (letters), transcription_words, transcription_pieces (pieces of words:
                 objective.num_pieces=200, pip install "avpipe[subwords]")
   split.by      auto (official, else group), official, group, random
   data          data.batch_size, data.workers, data.sampling=natural|balanced|companions
   cache         decoded, features (where the augmentation is of features alone), none; cache.path, cache.max_gb
-  augment       mel, words, voice, speech, noisy, features, mixup, cutmix, frames, frames_strong, none, and others
+  augment       mel, words, voice, speech, noisy, features, mixup, cutmix, frames, frames_strong, lips, none, and others
                 (avpipe list)
   optim         adamw, sgd; optim.lr, optim.weight_decay; find_lr=true tries rates before it begins
   schedule      one_cycle, cosine, constant; schedule.warm_up_fraction

@@ -4,6 +4,7 @@ A pipe holds little, so a worker that is ahead waits, and memory stays flat. A w
 crashes), that says nothing for too long, or that takes too much memory costs the file that it held and nothing else.
 """
 
+import gc
 import multiprocessing
 import os
 import resource
@@ -180,6 +181,7 @@ def _context() -> BaseContext:
 
 
 def _start(work: Work, limits: Limits) -> _Worker:
+    gc.collect()  # a decoder that was left over and is freed in a fork waits for threads that are not there
     context = _context()
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs, ours, work, limits), daemon=True)  # type: ignore[attr-defined]

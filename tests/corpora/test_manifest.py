@@ -6,6 +6,7 @@ import pytest
 from avpipe.corpora import CorpusError, Example, Manifest, make_split
 from avpipe.errors import ArgumentError
 from tests.corpora import trees
+from tests.mouths import write_boxes
 
 
 def write(path: Path, *lines: str) -> Path:
@@ -126,3 +127,17 @@ def test_stretches_of_one_file_stay_together(tmp_path: Path) -> None:
     split = make_split(Manifest(write(tmp_path / "list.csv", "path,label,start_sec,end_sec", *rows)))
     assert [len(side) for side in (split.train, split.val, split.test)] == [2, 2, 2]
     assert len({example.path for side in (split.train, split.val, split.test) for example in side}) == 3
+
+
+def test_boxes_of_films_are_found_and_read_beforehand(tmp_path):
+    trees.write_recording(tmp_path / "a.mkv")
+    table = write_boxes(tmp_path / "b.csv", [(0, 0, 0, 1, 1)])
+    (tmp_path / "list.csv").write_text(f"path,text,boxes\na.mkv,hello,{table.name}\n")
+    (example,) = Manifest(tmp_path / "list.csv").examples()
+    assert example.annotation == table
+    table.write_text("time_sec,left,top,right,bottom\n0,1,0,0,1\n")
+    with pytest.raises(CorpusError, match=r"list.csv, line 2: .*b.csv: line 2: right must lie beyond left"):
+        Manifest(tmp_path / "list.csv")
+    table.unlink()
+    with pytest.raises(CorpusError, match=r"b.csv: the boxes cannot be read"):
+        Manifest(tmp_path / "list.csv")
