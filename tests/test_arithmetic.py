@@ -87,7 +87,10 @@ def made_positive(module):
         for name, child in list(parent.named_children()):
             if isinstance(child, nn.MaxPool2d):
                 kernel, stride, padding = child.kernel_size, child.stride, child.padding
+                # (and below no ceiling, above which ReLU6 passes no gradient at all)
                 setattr(parent, name, nn.AvgPool2d(kernel, stride, padding, ceil_mode=child.ceil_mode))
+            elif isinstance(child, nn.ReLU6):
+                setattr(parent, name, nn.ReLU())
     for layer in module.modules():
         if isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.Linear):
             nn.init.constant_(layer.weight, 1.0 / layer.weight[0].numel())
