@@ -62,7 +62,7 @@ class TimmEncoder2d(PretrainedEncoder):
         said: Tensor = self.trunk.forward_features(pictures)  # type: ignore[operator]
         if said.ndim == 3:
             said = said[:, getattr(self.trunk, "num_prefix_tokens", 0) :].transpose(1, 2)
-            patch_px = cast(nn.Module, self.trunk.patch_embed).patch_size[0]  # type: ignore[index]
+            patch_px = cast(tuple[int, int], cast(nn.Module, self.trunk.patch_embed).patch_size)[0]
             return said.reshape(*said.shape[:2], -(-pictures.shape[2] // patch_px), -1)
         return said if said.shape[1] == self.out_dim else said.permute(0, 3, 1, 2)
 
