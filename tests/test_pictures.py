@@ -161,7 +161,7 @@ def test_one_channel_sees_in_a_grey_picture_what_three_saw():
     ours, grey = TorchvisionEncoder2d("resnet18").eval(), torch.randn(1, 1, 64, 64)
     state = theirs.state_dict()
     ours.trunk.load_state_dict(ours.fitted(state))
-    assert ours.trunk.conv1.weight.shape == (64, 1, 7, 7)
+    assert ours.trunk.get_parameter("conv1.weight").shape == (64, 1, 7, 7)
     assert state["conv1.weight"].shape == (64, 3, 7, 7)
     coloured = TorchvisionEncoder2d("resnet18", 3).eval()
     coloured.trunk.load_state_dict(coloured.fitted(state))

@@ -21,7 +21,11 @@ where it was stopped, and ends with the weights of a run that never was.
   encoder       of sound: residual2d, residual2d_fine, residual2d_deep, ecapa; of frames: residual3d, frames2d, shift2d,
                 x3d, shots (for scenes), and torchvision's r3d_18, mc3_18, r2plus1d_18, s3d, with encoder.weights=none,
                 kinetics (its own file, looked for where torch.hub keeps downloads) or a file, read once, when training
-                begins; of mouths: lips
+                begins; of mouths: lips; of both: lenet5, torchvision (encoder.name=alexnet, vgg16, vgg16_bn, resnet18
+                to 152, googlenet, inception_v3, densenet121, densenet169, mobilenet_v2, mobilenet_v3_small,
+                mobilenet_v3_large, efficientnet_b0 to b7, efficientnet_v2_s; encoder.weights=none, imagenet or a file),
+                timm (encoder.name=..., pip install "avpipe[timm]"; encoder.weights=none or a file); avpipe describe
+                tells what each costs
   objective     of transcripts: transcription (letters), transcription_words, transcription_pieces (pieces of words:
                 objective.num_pieces=200, pip install "avpipe[subwords]")
   split.by      auto (official, else group), official, group, random

@@ -127,11 +127,11 @@ def folded(layers: Sequence[Layer]) -> list[Layer]:
     return rows
 
 
-class _Watch(TorchDispatchMode):
+class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Sees every operation, and by hooks which layer it belongs to."""
 
     def __init__(self, network: nn.Module) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.traced: Any = WeakTensorKeyDictionary()
         self.layers: list[Layer] = []
         self.encoders: dict[str, Layer] = {}

@@ -1,6 +1,6 @@
 """Any picture network of timm over spectrograms and frames, without its head."""
 
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -62,8 +62,8 @@ class TimmEncoder2d(PretrainedEncoder):
         said: Tensor = self.trunk.forward_features(pictures)  # type: ignore[operator]
         if said.ndim == 3:
             said = said[:, getattr(self.trunk, "num_prefix_tokens", 0) :].transpose(1, 2)
-            patch_px = cast(nn.Module, self.trunk.patch_embed).patch_size[0]  # type: ignore[index]
-            return said.unflatten(2, (-(-pictures.shape[2] // patch_px), -1))
+            patch_px = cast(tuple[int, int], cast(nn.Module, self.trunk.patch_embed).patch_size)[0]
+            return said.reshape(*said.shape[:2], -(-pictures.shape[2] // patch_px), -1)
         return said if said.shape[1] == self.out_dim else said.permute(0, 3, 1, 2)
 
     def _refused(self, pictures: Tensor, error: Exception) -> Exception:
@@ -125,7 +125,7 @@ def _check_name(name: str) -> None:
 def _trunk(name: str, in_channels: int) -> nn.Module:
     import timm
 
-    settings = {"pretrained": False, "in_chans": in_channels, "num_classes": 0, "global_pool": ""}
+    settings: dict[str, Any] = {"pretrained": False, "in_chans": in_channels, "num_classes": 0, "global_pool": ""}
     try:  # transformers that can interpolate their positions take pictures of any size
         return timm.create_model(name, **settings, dynamic_img_size=True, dynamic_img_pad=True)
     except TypeError:
