@@ -126,8 +126,8 @@ def test_the_denoising_task_composes_and_builds(tmp_path):
 
 
 GROUPS = (
-    "encoder", "fusion", "pooling", "augment", "preprocess", "device", "trainer", "optim", "schedule", "cache", "transfer",
-    "data",
+    "encoder", "fusion", "pooling", "augment", "preprocess", "device", "trainer", "optim", "schedule", "cache",
+    "transfer", "data",
 )  # fmt: skip
 
 
