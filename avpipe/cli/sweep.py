@@ -39,8 +39,9 @@ def _sweep(name: str) -> int:
     folder = folder or Path("runs") / f"sweep-{_digest([text for text in overrides if not _is_aside(text)])}"
     with locked(folder):
         claim_sweep(folder)
-        # What is chosen from has commas or a function in it; a list alone will be told too.
-        varied = frozenset(_key(text) for text in overrides if set(text.partition("=")[2]) & set(",("))
+        # To be told: what is chosen from has commas or a function in it.
+        values = {_key(text): text.partition("=")[2] for text in overrides}
+        varied = frozenset(key for key, value in values.items() if set(value) & set(",(") and value[0] not in "[{")
         sweep = Sweep(name, folder, tuple(config_dirs), varied, shlex.join(["avpipe", name, *sys.argv[1:]]))
         try:
             compose_each(name, overrides, config_dirs, folder, sweep.run_job)

@@ -35,7 +35,8 @@ where it was stopped, and ends with the weights of a run that never was.
                 (avpipe list)
   optim         adamw, sgd; optim.lr, optim.weight_decay; find_lr=true tries rates before it begins
   schedule      one_cycle, cosine, constant; schedule.warm_up_fraction
-  trainer       trainer.max_epochs, trainer.gradient_clip_val, trainer.accumulate_grad_batches
+  trainer       trainer.devices=4 trainer.strategy=ddp (a process a device; trainer.num_nodes with torchrun or SLURM),
+                trainer.max_epochs, trainer.gradient_clip_val, trainer.accumulate_grad_batches
   device        auto, cpu, cuda, mps; device.precision=bf16-mixed; device.compile=true (torch.compile: needs a C++
                 compiler, takes a minute or two to begin; a step then takes a half to a third of its time)
   ema_decay     of the running mean of weights that is validated and kept; 0: none

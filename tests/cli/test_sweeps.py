@@ -34,6 +34,13 @@ def sweep(root, run_dir, *arguments):
     return avpipe("train", "-m", *QUICK, f"corpus.root={root}", f"run_dir={run_dir}", *arguments)
 
 
+def sweep_apart(root, run_dir, *arguments):
+    """(exit status, all that is said) in a process of its own: what the extras warn of is no error of ours."""
+    command = [*QUICK, f"corpus.root={root}", f"run_dir={run_dir}", *arguments]
+    done = subprocess.run([sys.executable, "-m", "avpipe", "train", "-m", *command], capture_output=True, text=True)
+    return done.returncode, done.stdout + done.stderr
+
+
 def told(run_dir):
     return json.loads((run_dir / "sweep.json").read_text(encoding="utf-8"))
 
@@ -241,15 +248,15 @@ def test_a_sweep_that_is_killed_at_five_moments_ends_as_one_that_was_not(root, t
 def test_optuna_asks_again_for_what_it_asked_for_before(root, tmp_path):
     pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
     asked = ("sweep=optuna", "hydra.sweeper.n_trials=3", "optim.lr=tag(log,interval(1e-4,1e-1))")
-    status, _, said = sweep(root, tmp_path / "run", *asked)
+    status, said = sweep_apart(root, tmp_path / "run", *asked)
     assert status == 0, said
     jobs = told(tmp_path / "run")["jobs"]
     rates = [float(job["overrides"]["optim.lr"]) for job in jobs]
     assert len(set(rates)) == 3
     assert all(1e-4 <= rate <= 1e-1 for rate in rates)
     assert "sweep" not in jobs[0]["overrides"]
-    status, said, _ = sweep(root, tmp_path / "run", *asked)
-    assert (status, "epoch" in said) == (0, False)
+    status, said = sweep_apart(root, tmp_path / "run", *asked)
+    assert (status, "epoch 1" in said) == (0, False)
     assert told(tmp_path / "run")["jobs"] == jobs
 
 
@@ -257,7 +264,7 @@ def test_optuna_asks_again_for_what_it_asked_for_before(root, tmp_path):
 def test_joblib_runs_jobs_beside_one_another(root, tmp_path):
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     arguments = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "optim.lr=1e-3,1e-2,-1")
-    status, _, said = sweep(root, tmp_path / "run", *arguments)
+    status, said = sweep_apart(root, tmp_path / "run", *arguments)
     assert status == 1, said
     assert sorted(job["status"] for job in told(tmp_path / "run")["jobs"]) == ["done", "done", "failed"]
     assert all(job.is_done for job in SweepJob.all_in(tmp_path / "run") if job.status == "done")
