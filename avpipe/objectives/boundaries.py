@@ -50,19 +50,19 @@ class Boundaries(Objective):
         arXiv:1808.04234, and A. F. Smeaton, P. Over, A. R. Doherty, "Video shot boundary detection: Seven years of
         TRECVid activity", CVIU 2010: one-to-one matching by overlap, cuts and gradual transitions apart. TRECVid grants
         cuts five frames; here none. T. Souček, J. Lokoč, "TransNet V2", 2020, arXiv:2008.04838: one score for the
-        place and one for all frames of a transition, the rare class weighted by 5, here by 3.
+        place and one for all frames of a transition, the rare class weighted by 5.
     """
 
     best_metric = "f1"
 
     def __init__(
         self,
-        cut_threshold: float = 0.5,
-        gradual_threshold: float = 0.5,
-        peak: float = 0.7,
+        cut_threshold: float = 0.7,
+        gradual_threshold: float = 0.4,
+        peak: float = 0.6,
         shortest: int = 2,
         apart: int = 2,
-        cut_weight: float = 3.0,
+        cut_weight: float = 5.0,
         gradual_weight: float = 0.5,
     ) -> None:
         super().__init__()
