@@ -31,7 +31,7 @@ from avpipe.features import Preprocessor, collate
 from avpipe.media import find_media
 from avpipe.training.recordings import Reader, Recording, measure
 
-CLIPS = 24
+CLIPS = 16
 MARK = 0.9
 
 Place = tuple[Recording, float]
@@ -69,8 +69,8 @@ class Batches:
         return start_sec + self.video.stride_sec * np.arange(self.video.num_steps(seconds))
 
     def ours(self) -> torch.Tensor:
-        clips = [self.reader.clip(*place) for place in self.wanted]
-        return collate([self.reader.preprocessor(clip) for clip in clips], self.steps)[0]["video"]
+        items = [self.reader.preprocessor(self.reader.clip(*place)) for place in self.wanted]
+        return collate(items, self.steps)[0]["video"]
 
     def of(self, read: Callable[[Path, np.ndarray], torch.Tensor]) -> torch.Tensor:
         """The batch of a peer, which reads (T, 3, 112, 112), uint8, of a film at given times."""
@@ -81,7 +81,7 @@ class Batches:
         return rows
 
     def scaled(self, height: int, width: int) -> tuple[int, int]:
-        """(height, width) of a picture whose shorter side is scaled."""
+        """(height, width) of a picture whose shorter side is scaled, as if pixels were square: peers take them so."""
         scale = self.video.size_px / min(height, width)
         return round(height * scale), round(width * scale)
 
@@ -155,8 +155,7 @@ def bench_reading(title: str, batches: Batches) -> bool:
         if name != "avpipe":
             apart = (job() - mine).abs().mean() * float(batches.video.std.mean()) * 255.0
             print(f"{title}: {name} differs from ours by {apart:.2f} of 255 levels on average")
-    met = report(f"{len(batches.wanted)} clips of {title}", jobs, MARK)
-    return met
+    return report(f"{len(batches.wanted)} clips of {title}", jobs, MARK)
 
 
 def main() -> int:
