@@ -67,7 +67,7 @@ class FrameReader:
         denominator = self._time_base.denominator * self._origin.denominator
         scaled = (int(one * denominator) for one in (self._time_base, self._origin))
         self._tick = (*scaled, denominator)
-        """One tick of the container's clock and the origin, both in parts of a second, and how many of these make one."""
+        """A tick of the container's clock and the origin, both in parts of a second, and how many of these make one."""
         self._header_shape = stream.width, stream.height, stream.sample_aspect_ratio
         self.promised_sec = containers.promised_end_sec(self._container, stream, self._origin)
         rate = stream.average_rate or stream.guessed_rate
