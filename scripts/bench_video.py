@@ -1,7 +1,7 @@
 """Speed of films on their way into a training batch against the libraries that people would otherwise use, and of
 training itself against a bare loop.
 
-    python scripts/bench_video.py [--training-only]
+    python -m scripts.bench_video [--training-only]
 
 A batch is clips of 16 frames of 112x112, an eighth of a second apart, scaled to a shorter side of 128, cut from the
 middle, standardised, as ``task=action`` reads them. Peers take the same frames of the same films to the same batch, by
@@ -22,14 +22,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from bench_media import Job, long_film, peer, report
-from bench_training import median_ratio
 
 from avpipe.config import compose, instantiate, plain
 from avpipe.corpora import Example
 from avpipe.features import Preprocessor, collate
 from avpipe.media import find_media
 from avpipe.training.recordings import Reader, Recording, measure
+from scripts.bench_media import Job, long_film, peer, report
+from scripts.bench_training import median_ratio
 
 CLIPS = 16
 MARK = 0.9

@@ -1,6 +1,6 @@
 """What a network that looks has to beat: logistic regression on how much moves, and on what a film's header tells.
 
-    python scripts/floor_video.py runs/action_fights
+    python -m scripts.floor_video runs/action_fights
 
 RUN_DIR is that of ``avpipe train``, with or without ``cv``. Each floor learns from the training part of a fold alone
 and is scored on its test part; the table has both beside the network's own ``metrics.json``. A network that is not
@@ -13,9 +13,9 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from floor import print_floors
 
 from avpipe.media import probe, read_clip
+from scripts.floor import print_floors
 
 _MOVED = (0.05, 0.15)
 """Changes of a pixel, of 1, that count as little and as much."""

@@ -11,21 +11,21 @@ where it was stopped, and ends with the weights of a run that never was.
                 denoise, or a YAML of yours
   corpus        folders (class folders), manifest (CSV or JSONL), or a corpus by name (avpipe list)
   corpus.root   its folder; where it is left out, $AVPIPE_CORPORA/<corpus>
-  experiment    digits, digit_strings, emotion, speaker, words_pl, denoise: what made a shipped bundle, whole;
-                denoise_voicebank
+  experiment    action_fights, digits, digit_strings, emotion, speaker, words_pl, denoise: what made a shipped bundle,
+                whole; denoise_voicebank
   cv            5, or leave_one_group_out: a network a fold, in run_dir/fold-1 ..., and cv.json over all of them
   seeds         3: as many networks, of seeds seed, seed + 1, ...
   ensemble      true: with cv or seeds, one bundle of all networks
   encoder       of sound: residual2d, residual2d_fine, residual2d_deep, ecapa; of frames: residual3d, frames2d, shift2d,
-                x3d, and torchvision's r3d_18, mc3_18, r2plus1d_18, s3d, with encoder.weights=none, kinetics (its own
-                file, looked for where torch.hub keeps downloads) or a file, read once, when training begins
+                x3d, motion3d, and torchvision's r3d_18, mc3_18, r2plus1d_18, s3d, with encoder.weights=none, kinetics
+                (its own file, looked for where torch.hub keeps downloads) or a file, read once, when training begins
   objective     of transcripts: transcription (letters), transcription_words, transcription_pieces (pieces of words:
                 objective.num_pieces=200, pip install "avpipe[subwords]")
   split.by      auto (official, else group), official, group, random
   data          data.batch_size, data.workers, data.sampling=natural|balanced|companions
   cache         decoded, features (where the augmentation is of features alone), none; cache.path, cache.max_gb
-  augment       mel, words, voice, speech, noisy, features, mixup, cutmix, frames, frames_strong, none, and others
-                (avpipe list)
+  augment       mel, words, voice, speech, noisy, features, mixup, cutmix, frames, frames_strong, frames_mixed, none,
+                and others (avpipe list)
   optim         adamw, sgd; optim.lr, optim.weight_decay; find_lr=true tries rates before it begins
   schedule      one_cycle, cosine, constant; schedule.warm_up_fraction
   trainer       trainer.max_epochs, trainer.gradient_clip_val, trainer.accumulate_grad_batches
