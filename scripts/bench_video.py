@@ -60,13 +60,18 @@ class Batches:
         self.reader = Reader(preprocessor)
         self.wanted = wanted
         self.steps = preprocessor.window_steps
-        self.counts = [len(self.times(place)) for place in wanted]
+        self.sizes = {place[0].example.path: self._size(place) for place in wanted}
 
     def times(self, place: Place) -> np.ndarray:
         """Times of the frames on show, from the film's start, within the film."""
         recording, start_sec = place
         seconds = min(self.reader.preprocessor.window_sec, recording.duration_sec - start_sec)
         return start_sec + self.video.stride_sec * np.arange(self.video.num_steps(seconds))
+
+    def _size(self, place: Place) -> tuple[int, int]:
+        frames = self.reader.clip(*place).frames
+        assert frames is not None
+        return frames.shape[1], frames.shape[2]
 
     def ours(self) -> torch.Tensor:
         items = [self.reader.preprocessor(self.reader.clip(*place)) for place in self.wanted]
@@ -80,10 +85,9 @@ class Batches:
             row[:, : frames.shape[1]] = (frames.float() / 255.0 - self.video.mean) / self.video.std
         return rows
 
-    def scaled(self, height: int, width: int) -> tuple[int, int]:
-        """(height, width) of a picture whose shorter side is scaled, as if pixels were square: peers take them so."""
-        scale = self.video.size_px / min(height, width)
-        return round(height * scale), round(width * scale)
+    def scaled(self, path: Path) -> tuple[int, int]:
+        """(height, width) of a film's picture, seen with square pixels, whose shorter side is scaled."""
+        return self.sizes[path]
 
     def corner(self, height: int, width: int) -> tuple[int, int]:
         """Top and left of the square in the middle of a scaled picture."""
@@ -108,13 +112,13 @@ def with_opencv(cv2: Any, batches: Batches) -> Callable[[Path, np.ndarray], torc
                 decoded, picture = capture.retrieve()
                 if not decoded or following <= index:
                     break
-                frames.append(squared(picture))
+                frames.append(squared(path, picture))
             return torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2)
         finally:
             capture.release()
 
-    def squared(picture: np.ndarray) -> np.ndarray:
-        height, width = batches.scaled(*picture.shape[:2])
+    def squared(path: Path, picture: np.ndarray) -> np.ndarray:
+        height, width = batches.scaled(path)
         top, left = batches.corner(height, width)
         small = cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR)
         square = small[top : top + batches.video.crop_px, left : left + batches.video.crop_px]
@@ -129,9 +133,7 @@ def with_torchcodec(
     """Scale and cut in the decoder, and ask for all times at once."""
 
     def read(path: Path, times: np.ndarray) -> torch.Tensor:
-        told = decoders.VideoDecoder(path, seek_mode="approximate").metadata
-        height, width = batches.scaled(told.height, told.width)
-        changes = [transforms.Resize((height, width)), transforms.CenterCrop((batches.video.crop_px,) * 2)]
+        changes = [transforms.Resize(batches.scaled(path)), transforms.CenterCrop((batches.video.crop_px,) * 2)]
         decoder = decoders.VideoDecoder(path, seek_mode=seek_mode, transforms=changes)
         begin, end = decoder.metadata.begin_stream_seconds, decoder.metadata.end_stream_seconds
         return decoder.get_frames_played_at([begin + sec for sec in times if begin + sec < end]).data
