@@ -1,7 +1,7 @@
 """Speed of films on their way into a training batch against the libraries that people would otherwise use, and of
 training itself against a bare loop.
 
-    python scripts/bench_video.py [--training-only]
+    python -m scripts.bench_video [--training-only]
 
 A batch is clips of 16 frames of 112x112, an eighth of a second apart, scaled to a shorter side of 128, cut from the
 middle, standardised, as ``task=action`` reads them. Peers take the same frames of the same films to the same batch, by
@@ -22,16 +22,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from bench_media import Job, long_film, peer, report
-from bench_training import median_ratio
 
 from avpipe.config import compose, instantiate, plain
 from avpipe.corpora import Example
 from avpipe.features import Preprocessor, collate
 from avpipe.media import find_media
 from avpipe.training.recordings import Reader, Recording, measure
+from scripts.bench_media import Job, long_film, peer, report
+from scripts.bench_training import median_ratio
 
-CLIPS = 24
+CLIPS = 16
 MARK = 0.9
 
 Place = tuple[Recording, float]
@@ -60,7 +60,7 @@ class Batches:
         self.reader = Reader(preprocessor)
         self.wanted = wanted
         self.steps = preprocessor.window_steps
-        self.counts = [len(self.times(place)) for place in wanted]
+        self.sizes = {place[0].example.path: self._size(place) for place in wanted}
 
     def times(self, place: Place) -> np.ndarray:
         """Times of the frames on show, from the film's start, within the film."""
@@ -68,9 +68,14 @@ class Batches:
         seconds = min(self.reader.preprocessor.window_sec, recording.duration_sec - start_sec)
         return start_sec + self.video.stride_sec * np.arange(self.video.num_steps(seconds))
 
+    def _size(self, place: Place) -> tuple[int, int]:
+        frames = self.reader.clip(*place).frames
+        assert frames is not None
+        return frames.shape[1], frames.shape[2]
+
     def ours(self) -> torch.Tensor:
-        clips = [self.reader.clip(*place) for place in self.wanted]
-        return collate([self.reader.preprocessor(clip) for clip in clips], self.steps)[0]["video"]
+        items = [self.reader.preprocessor(self.reader.clip(*place)) for place in self.wanted]
+        return collate(items, self.steps)[0]["video"]
 
     def of(self, read: Callable[[Path, np.ndarray], torch.Tensor]) -> torch.Tensor:
         """The batch of a peer, which reads (T, 3, 112, 112), uint8, of a film at given times."""
@@ -80,10 +85,9 @@ class Batches:
             row[:, : frames.shape[1]] = (frames.float() / 255.0 - self.video.mean) / self.video.std
         return rows
 
-    def scaled(self, height: int, width: int) -> tuple[int, int]:
-        """(height, width) of a picture whose shorter side is scaled."""
-        scale = self.video.size_px / min(height, width)
-        return round(height * scale), round(width * scale)
+    def scaled(self, path: Path) -> tuple[int, int]:
+        """(height, width) of a film's picture, seen with square pixels, whose shorter side is scaled."""
+        return self.sizes[path]
 
     def corner(self, height: int, width: int) -> tuple[int, int]:
         """Top and left of the square in the middle of a scaled picture."""
@@ -108,13 +112,13 @@ def with_opencv(cv2: Any, batches: Batches) -> Callable[[Path, np.ndarray], torc
                 decoded, picture = capture.retrieve()
                 if not decoded or following <= index:
                     break
-                frames.append(squared(picture))
+                frames.append(squared(path, picture))
             return torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2)
         finally:
             capture.release()
 
-    def squared(picture: np.ndarray) -> np.ndarray:
-        height, width = batches.scaled(*picture.shape[:2])
+    def squared(path: Path, picture: np.ndarray) -> np.ndarray:
+        height, width = batches.scaled(path)
         top, left = batches.corner(height, width)
         small = cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR)
         square = small[top : top + batches.video.crop_px, left : left + batches.video.crop_px]
@@ -129,9 +133,7 @@ def with_torchcodec(
     """Scale and cut in the decoder, and ask for all times at once."""
 
     def read(path: Path, times: np.ndarray) -> torch.Tensor:
-        told = decoders.VideoDecoder(path, seek_mode="approximate").metadata
-        height, width = batches.scaled(told.height, told.width)
-        changes = [transforms.Resize((height, width)), transforms.CenterCrop((batches.video.crop_px,) * 2)]
+        changes = [transforms.Resize(batches.scaled(path)), transforms.CenterCrop((batches.video.crop_px,) * 2)]
         decoder = decoders.VideoDecoder(path, seek_mode=seek_mode, transforms=changes)
         begin, end = decoder.metadata.begin_stream_seconds, decoder.metadata.end_stream_seconds
         return decoder.get_frames_played_at([begin + sec for sec in times if begin + sec < end]).data
@@ -155,8 +157,7 @@ def bench_reading(title: str, batches: Batches) -> bool:
         if name != "avpipe":
             apart = (job() - mine).abs().mean() * float(batches.video.std.mean()) * 255.0
             print(f"{title}: {name} differs from ours by {apart:.2f} of 255 levels on average")
-    met = report(f"{len(batches.wanted)} clips of {title}", jobs, MARK)
-    return met
+    return report(f"{len(batches.wanted)} clips of {title}", jobs, MARK)
 
 
 def main() -> int:

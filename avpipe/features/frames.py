@@ -100,7 +100,9 @@ class FrameStack(nn.Module):
         down, across = (place, 0.5) if height > width else (0.5, place)
         top, left = int(down * (height - self.crop_px)), int(across * (width - self.crop_px))
         square = frames[:, top : top + self.crop_px, left : left + self.crop_px]
-        return (square.permute(3, 0, 1, 2).float() / 255.0 - self.mean) / self.std
+        # Colours are brought forward while they are bytes, and what is made of them is written once.
+        planes = square.permute(3, 0, 1, 2).contiguous().float()
+        return planes.div_(255.0).sub_(self.mean).div_(self.std)
 
 
 class EveryFrame(nn.Module):

@@ -48,8 +48,11 @@ class Painter:
             height, width = width, height
         if size not in self._reformatters:
             self._reformatters[size] = VideoReformatter()
+        # swscale scales into planes more than twice as fast as into triples, to the same numbers; unscaled pictures
+        # have a fast way of their own into triples.
+        kept = (frame.width, frame.height) == (width, height)
         rgb = self._reformatters[size].reformat(
-            frame, width, height, format="rgb24", interpolation=INTERPOLATION, threads=1
+            frame, width, height, format="rgb24" if kept else "gbrp", interpolation=INTERPOLATION, threads=1
         )
         picture = np.asarray(rgb.to_ndarray())
         return np.rot90(picture, quarter_turns) if quarter_turns else picture

@@ -58,7 +58,8 @@ class MotionMaps(nn.Module):
             return self._maps(frames.float(), mask[:, :, None, None].float())
 
     def _maps(self, frames: Tensor, mask: Tensor) -> Tensor:
-        grey = sum(share * frames[:, channel] for channel, share in enumerate(_LUMA))
+        red, green, blue = (share * colour for share, colour in zip(_LUMA, frames.unbind(1), strict=True))
+        grey = red + green + blue
         now = nn.functional.avg_pool2d(grey, 2, ceil_mode=True)
         # The first frame stands before itself: nothing has moved yet.
         before = torch.cat([now[:, :1], now[:, :-1]], dim=1)
