@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Protocol, cast
 
 from torch import Tensor, nn
@@ -41,13 +42,20 @@ class _Sized(Protocol):
     out_dim: int
 
 
+Encoded = dict[str, tuple[Tensor, Tensor]]
+"""By sense what a fusion takes of it, and its true lengths (B,): 0 where an item lacks the sense."""
+
+
 class Network(nn.Module):
     """Each sense through its encoder and pooling, fused into one vector, and a linear head.
+
+    Of several senses an item may lack some: they weigh nothing, whatever other items of the batch have.
 
     Args:
         encoders: an :class:`Encoder` a sense, by the sense's name.
         pooling: makes a pooling layer for vectors of a given length.
-        fusion: makes a fusion layer for the pooled vectors' lengths by sense.
+        fusion: makes a fusion layer for the pooled vectors' lengths by sense; or, where what it makes says that it
+            ``takes_sequences``, for those of the encoders' vectors.
         num_outputs: of the head; for classification, the number of labels.
         dropout: of the fused vector, in training.
     """
@@ -62,10 +70,11 @@ class Network(nn.Module):
     ) -> None:
         super().__init__()
         self.encoders = nn.ModuleDict(dict(encoders))
-        self.pooling = nn.ModuleDict(
-            {sense: pooling(cast(Encoder, encoder).out_dim) for sense, encoder in encoders.items()}
-        )
-        self.fusion = fusion({sense: cast(_Sized, layer).out_dim for sense, layer in self.pooling.items()})
+        dims = {sense: cast(Encoder, encoder).out_dim for sense, encoder in encoders.items()}
+        whole = getattr(getattr(fusion, "func", fusion), "takes_sequences", False)
+        self.pooling = nn.ModuleDict({} if whole else {sense: pooling(dim) for sense, dim in dims.items()})
+        self.fused_dims = dims | {sense: cast(_Sized, layer).out_dim for sense, layer in self.pooling.items()}
+        self.fusion = fusion(self.fused_dims)
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(cast(_Sized, self.fusion).out_dim, num_outputs)
 
@@ -74,15 +83,79 @@ class Network(nn.Module):
         """Width of the head."""
         return self.head.out_features
 
+    @property
+    def senses(self) -> tuple[str, ...]:
+        """Names of those that it has."""
+        return tuple(self.encoders)
+
     def forward(self, features: Features, lengths: dict[str, Tensor]) -> Output:
         """
         Shape:
             features: (B, ...) a sense; lengths: (B,) a sense, in steps of its time axis.
         """
-        embeddings = {}
-        for sense, encoder in self.encoders.items():
-            if sense in features:
-                sequence, sequence_lengths = encoder(features[sense], lengths[sense])
-                embeddings[sense] = self.pooling[sense](sequence, sequence_lengths)
-        embedding = self.fusion(embeddings)
+        return self.fused(self.encoded(features, lengths))
+
+    def answers_by_senses(self, features: Features, lengths: dict[str, Tensor]) -> dict[tuple[str, ...], Output]:
+        """What it says when it may use these senses alone: for none, each, and every number of them, up to all.
+
+        Shape:
+            features: (B, ...) a sense; lengths: (B,) a sense, in steps of its time axis.
+        """
+        encoded = self.encoded(features, lengths)
+        return {used: self.fused(_without(encoded, used)) for used in subsets(self.senses)}
+
+    def encoded(self, features: Features, lengths: dict[str, Tensor]) -> Encoded:
+        """What there is of each sense to be fused.
+
+        Shape:
+            features: (B, ...) a sense; lengths: (B,) a sense, in steps of its time axis.
+        """
+        found = {
+            sense: self._encoded(sense, features[sense], lengths[sense])
+            for sense in self.encoders
+            if sense in features
+        }
+        if len(self.encoders) == 1:
+            return found
+        example, counts = next(iter(found.values()))
+        for sense in self.encoders:
+            if sense not in found:
+                shape = (len(example), self.fused_dims[sense], 1)[: example.ndim]
+                found[sense] = example.new_zeros(shape), counts.new_zeros(len(counts))
+        return {sense: found[sense] for sense in self.encoders}
+
+    def fused(self, encoded: Encoded) -> Output:
+        """The answer to what :meth:`encoded` found."""
+        values = {sense: value for sense, (value, _) in encoded.items()}
+        embedding = self.fusion(values, {sense: lengths for sense, (_, lengths) in encoded.items()})
         return Output(self.head(self.dropout(embedding)), embedding=embedding)
+
+    def _encoded(self, sense: str, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        present = lengths > 0
+        # In training what is lacked must not move the statistics of those that have it. An answer may not depend on
+        # how many these are, down to the last bit: there all go through.
+        if self.training and len(self.encoders) > 1 and 1 < (count := int(present.sum())) < len(present):
+            value, steps = self._pooled(sense, features[present], lengths[present])
+            whole = value.new_zeros(len(present), *value.shape[1:])
+            whole[present] = value
+            return whole, lengths.new_zeros(len(present)).masked_scatter(present, steps[:count])
+        value, steps = self._pooled(sense, features, lengths)
+        if len(self.encoders) > 1:
+            value = value.masked_fill(~present.reshape(-1, *[1] * (value.ndim - 1)), 0.0)
+        return value, steps
+
+    def _pooled(self, sense: str, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        sequence, steps = self.encoders[sense](features, lengths)
+        return (self.pooling[sense](sequence, steps) if sense in self.pooling else sequence), steps
+
+
+def subsets(senses: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """Each choice of senses, from none to all, in their order."""
+    return [chosen for count in range(len(senses) + 1) for chosen in combinations(senses, count)]
+
+
+def _without(encoded: Encoded, used: tuple[str, ...]) -> Encoded:
+    return {
+        sense: (value, lengths) if sense in used else (value.new_zeros(value.shape), lengths.new_zeros(lengths.shape))
+        for sense, (value, lengths) in encoded.items()
+    }
