@@ -24,8 +24,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from avpipe.corpora import SIDES, Corpus, Example, Nemo, Ravdess
-from avpipe.corpora.sentiment import SENTIMENTS, sentiment_of
+from avpipe.corpora import SENTIMENTS, SIDES, Corpus, Example, Nemo, Ravdess, sentiment_of
 from avpipe.files import sha256_of, written_whole
 from avpipe.media import read_clip, write_video
 from avpipe.progress import counted
@@ -249,7 +248,9 @@ def _draw_mouth(canvas: Canvas, face: Face, pose: Pose) -> None:
 def draw_background(generator: np.random.Generator) -> Image.Image:
     """Two colours that run into each other, and some shapes."""
     side = SIDE_PX * OVERSAMPLED
-    ramp = np.linspace(0, 1, side)[:, None, None] if generator.random() < 0.5 else np.linspace(0, 1, side)[None, :, None]
+    ramp = (
+        np.linspace(0, 1, side)[:, None, None] if generator.random() < 0.5 else np.linspace(0, 1, side)[None, :, None]
+    )
     first, second = generator.uniform(20, 235, (2, 3))
     pixels = np.broadcast_to(first + ramp * (second - first), (side, side, 3))
     picture = Image.fromarray(pixels.astype(np.uint8))

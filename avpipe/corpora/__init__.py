@@ -1,8 +1,10 @@
 """A folder on disk becomes examples with labels, groups and a split."""
 
 from avpipe.corpora.acted_emotion import ActedEmotion
+from avpipe.corpora.cmu_mosei import CmuMosei
 from avpipe.corpora.common_voice import CommonVoice
 from avpipe.corpora.corpus import CORPORA_VARIABLE, SIDES, Corpus
+from avpipe.corpora.crema_d import CremaD
 from avpipe.corpora.digit_strings import DigitStrings
 from avpipe.corpora.errors import CorpusError
 from avpipe.corpora.esc import Esc
@@ -21,6 +23,7 @@ from avpipe.corpora.noisy_voices import NoisyVoices
 from avpipe.corpora.paired import Paired
 from avpipe.corpora.ravdess import Ravdess
 from avpipe.corpora.scored import scored_split, whole
+from avpipe.corpora.sentiment import SENTIMENTS, sentiment_of
 from avpipe.corpora.sources import Sources, mixture_sources
 from avpipe.corpora.speech_commands import SpeechCommands
 from avpipe.corpora.split import Split, make_split
@@ -29,11 +32,14 @@ from avpipe.corpora.yesno import YesNo
 
 __all__ = [
     "CORPORA_VARIABLE",
+    "SENTIMENTS",
     "SIDES",
     "ActedEmotion",
+    "CmuMosei",
     "CommonVoice",
     "Corpus",
     "CorpusError",
+    "CremaD",
     "DigitStrings",
     "Esc",
     "Example",
@@ -58,5 +64,6 @@ __all__ = [
     "make_split",
     "mixture_sources",
     "scored_split",
+    "sentiment_of",
     "whole",
 ]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from avpipe.media import Coverage
-from avpipe.objectives import Word
+from avpipe.objectives import Decoded, Word
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,11 @@ class TaskAnswer:
     """Who speaks when, where that was asked."""
     speech: tuple[tuple[float, float], ...] = ()
     """Of a transcript: (start, end) in seconds of each stretch in which somebody speaks, where that was asked."""
+    senses: Mapping[str, float] = field(default_factory=dict)
+    """Of a bundle of several senses: those that the file has, and what each adds to the score
+    (:meth:`avpipe.inference.senses.SensesHeard.contributions`)."""
+    alone: Mapping[str, Decoded] = field(default_factory=dict)
+    """What each of them would say by itself; no part of the record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +92,9 @@ class Prediction:
         }
 
 
-_ONLY_OF_SOME = ("words", "embedding", "turns", "speech")
-"""Keys that only transcripts have, and only voices."""
+_ONLY_OF_SOME = ("words", "embedding", "turns", "speech", "senses")
+"""Keys that only transcripts have, only voices, only films."""
+_UNTOLD = ("alone",)
 
 
 def _plain(value: Any) -> Any:
@@ -99,8 +105,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return [_plain(part) for part in value]
     if isinstance(value, Coverage | TaskAnswer | WindowAnswer | Word | Turn):
-        plain = {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
-        return {name: part for name, part in plain.items() if part != [] or name not in _ONLY_OF_SOME}
+        plain = {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__ if name not in _UNTOLD}
+        return {name: part for name, part in plain.items() if part not in ([], {}) or name not in _ONLY_OF_SOME}
     return value
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 import torch
 
@@ -13,12 +13,14 @@ from avpipe.errors import ArgumentError
 from avpipe.features import collate
 from avpipe.inference.decoding import Failed, Finished, Request, Window
 from avpipe.inference.prediction import Job, Prediction, Summary, TaskAnswer, WindowAnswer
+from avpipe.inference.senses import Apart, SensesHeard, has_several_senses
 from avpipe.inference.speech import Stretch
 from avpipe.inference.turns import TurnFinder
 from avpipe.inference.vad import check_vad
 from avpipe.inference.voices import voices_among
 from avpipe.inference.word_times import within_speech
 from avpipe.inference.workers import decoded
+from avpipe.networks import Network
 from avpipe.objectives import Decoded, Transcription, Verification
 
 SHORT_SHARE = 0.5
@@ -46,6 +48,8 @@ class _Answer:
     """What was said of some of the crops of the window at hand, until all are answered."""
     finder: TurnFinder | None = None
     """Where turns are asked for, and the bundle compares voices."""
+    senses: SensesHeard = field(default_factory=SensesHeard)
+    """Of a bundle of several senses."""
 
 
 @dataclass(slots=True)
@@ -187,21 +191,31 @@ class _Run:
         if not queue:
             return
         windows = [window for _, window in queue]
-        for (job, window), decoded_window in zip(queue, self._answers(self.bundles[plan], windows), strict=True):
-            self._enter(self.open[job].answers[plan], self.bundles[plan], window, decoded_window)
+        bundle = self.bundles[plan]
+        for (job, window), (said, apart) in zip(queue, self._answers(bundle, windows), strict=True):
+            answer = self.open[job].answers[plan]
+            if apart:
+                seconds = window.end_sec - window.start_sec
+                answer.senses.add(bundle.objective, apart, [*window.arrays], seconds)
+            self._enter(answer, bundle, window, said)
             self.open[job].waiting -= 1
         for job in dict.fromkeys(job for job, _ in queue):
             self._close_if_done(job)
 
-    def _answers(self, bundle: Bundle, windows: Sequence[Window]) -> list[Decoded]:
+    def _answers(self, bundle: Bundle, windows: Sequence[Window]) -> list[tuple[Decoded, Apart]]:
+        """Of each window the answer, and of a bundle of several senses the answers by these."""
         # The shape is always the same, so that the same arithmetic is done for a window wherever it stands.
         features = [window.features for window in windows] + [{}] * (self.batch_size - len(windows))
         batch, lengths = collate(features, _steps(bundle))
+        moved = [{sense: value.to(bundle.device) for sense, value in part.items()} for part in (batch, lengths)]
+        count = len(windows)
         with torch.inference_mode():
-            output = bundle.network(
-                *({sense: value.to(bundle.device) for sense, value in part.items()} for part in (batch, lengths))
-            )
-        return bundle.objective.decode(output)[: len(windows)]
+            if not has_several_senses(bundle.network):
+                return [(said, {}) for said in bundle.objective.decode(bundle.network(*moved))[:count]]
+            outputs = cast(Network, bundle.network).answers_by_senses(*moved)
+        decoded = {used: bundle.objective.decode(output)[:count] for used, output in outputs.items()}
+        every = max(decoded, key=len)
+        return [(decoded[every][row], {used: rows[row] for used, rows in decoded.items()}) for row in range(count)]
 
     @staticmethod
     def _enter(answer: _Answer, bundle: Bundle, window: Window, said: Decoded) -> None:
@@ -246,7 +260,10 @@ class _Run:
             f"{bundle.name}: {doubt}"
             for bundle, answer in zip(self.bundles, file.answers, strict=True)
             if answer.combined is not None
-            for doubt in _doubts(bundle, answer.seconds, file.finished.sound_rate)
+            for doubt in (
+                *_doubts(bundle, answer.seconds, file.finished.sound_rate),
+                *_lacked(bundle, answer.senses),
+            )
         ]
         lost = file.finished.coverage.losses()
         status = "abstained" if not tasks else "partial" if lost else "ok"
@@ -267,6 +284,16 @@ def _doubts(bundle: Bundle, seconds: float, rate: int | None) -> Iterator[str]:
         yield f"recorded at {rate} Hz, and learned from {wanted} Hz"
     if isinstance(bundle.objective, Verification) and seconds < SHORT_SHARE * bundle.preprocessor.window_sec:
         yield f"{seconds:.2g} s of sound: too short to tell voices apart surely"
+
+
+def _lacked(bundle: Bundle, senses: SensesHeard) -> Iterator[str]:
+    """Which senses a bundle of several had to do without."""
+    if not has_several_senses(bundle.network):
+        return
+    for sense in cast(Network, bundle.network).senses:
+        if sense not in senses.alone:
+            others = " and ".join(senses.alone)
+            yield f"no {'sound' if sense == 'audio' else 'picture'} in it: answered by {others} alone"
 
 
 def _quiet_sec(bundle: Bundle) -> float:
@@ -295,6 +322,10 @@ def _told(said: Decoded, answer: _Answer, speech: tuple[Stretch, ...], with_spee
     windows = tuple(answer.windows)
     words = within_speech(said.words, speech)
     told = TaskAnswer(said.label, said.score, said.scores, said.text, windows, words, said.embedding)
+    if answer.senses.alone:
+        best = max(said.scores, key=said.scores.__getitem__) if said.scores else None
+        alone = {sense: each for sense, (each, _) in answer.senses.alone.items()}
+        told = replace(told, senses=answer.senses.contributions(best), alone=alone)
     if answer.finder is not None:  # turns say it with names
         return replace(told, turns=answer.finder.turns(speech))
     return replace(told, speech=speech if with_speech else ())

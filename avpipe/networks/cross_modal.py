@@ -46,7 +46,8 @@ class CrossModalAttention(nn.Module):
     def forward(self, sequences: dict[str, Tensor], lengths: Lengths) -> Tensor:
         """
         Shape:
-            sequences: (B, channels, T) and lengths: (B,) for each sense; returns (B, out_dim), zeros for what is lacked.
+            sequences: (B, channels, T) and lengths: (B,) for each sense.
+            returns (B, out_dim), zeros for what is lacked.
         """
         steps = {sense: self._steps(sense, sequences[sense]) for sense in self.project}
         masks = {sense: time_mask(lengths[sense], each.shape[1]) for sense, each in steps.items()}

@@ -111,9 +111,7 @@ class Network(nn.Module):
             features: (B, ...) a sense; lengths: (B,) a sense, in steps of its time axis.
         """
         found = {
-            sense: self._encoded(sense, features[sense], lengths[sense])
-            for sense in self.encoders
-            if sense in features
+            sense: self._encoded(sense, features[sense], lengths[sense]) for sense in self.encoders if sense in features
         }
         if len(self.encoders) == 1:
             return found

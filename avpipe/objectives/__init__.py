@@ -4,8 +4,9 @@ from avpipe.objectives.beam import BeamSearch, BeamSettings
 from avpipe.objectives.classification import UNKNOWN, Classification
 from avpipe.objectives.enhancement import Enhancement
 from avpipe.objectives.interval import bootstrap_interval
-from avpipe.objectives.objective import Batch, Decoded, Objective, Word
+from avpipe.objectives.objective import Batch, Decoded, Objective, Word, check_targets
 from avpipe.objectives.pieces import PieceTranscription
+from avpipe.objectives.regression import Regression
 from avpipe.objectives.transcription import Transcription, WordTranscription, plain_text
 from avpipe.objectives.triplet import TripletVerification
 from avpipe.objectives.verification import Verification
@@ -20,11 +21,13 @@ __all__ = [
     "Enhancement",
     "Objective",
     "PieceTranscription",
+    "Regression",
     "Transcription",
     "TripletVerification",
     "Verification",
     "Word",
     "WordTranscription",
     "bootstrap_interval",
+    "check_targets",
     "plain_text",
 ]
