@@ -95,6 +95,7 @@ def compose(name: str, overrides: Sequence[str], config_dirs: Sequence[Path] = (
     Raises:
         ArgumentError: one line that names the argument and the choices.
     """
+    overrides = [f"encoder@{text}" if text.startswith(_ENCODERS_OF_TWO) else text for text in overrides]
     with initialize_config_dir(str(conf_dir()), version_base="1.3"), _told_in_a_line(name, overrides):
         search = _searched(config_dirs)
         config = hydra_compose(name, [*search, *overrides])
@@ -163,13 +164,16 @@ def _run_one(job: Callable[[list[str]], float], config: DictConfig) -> float:
         GlobalHydra.instance().hydra = running
 
 
+_ENCODERS_OF_TWO = ("audio_encoder=", "video_encoder=")
+"""Keys under which tasks of two senses have an option of the group ``encoder``, each."""
+
 _SWITCHED_OFF_BY_NULL = frozenset(("clean_above_db", "timeout_sec", "max_memory_mb"))
 """Numbers that ``null`` may stand for, too."""
 
 
 def _group_choices(overrides: Sequence[str]) -> list[str]:
     """The overrides that choose a file of a group, and set no value."""
-    return [text for text in overrides if (conf_dir() / text.partition("=")[0]).is_dir()]
+    return [text for text in overrides if (conf_dir() / text.partition("=")[0].partition("@")[0]).is_dir()]
 
 
 def _check_types(config: DictConfig, default: DictConfig, overrides: Sequence[str]) -> None:
@@ -193,6 +197,9 @@ def _check_types(config: DictConfig, default: DictConfig, overrides: Sequence[st
 def _no_such_option(error: MissingConfigException, overrides: Sequence[str]) -> ArgumentError:
     group, _, option = (error.missing_cfg_file or "").rpartition("/")
     choices = ", ".join(error.options or ())
+    asked = [text for text in overrides if text.partition("@")[2].endswith(f"_encoder={option}") and group == "encoder"]
+    if asked:
+        return ArgumentError(asked[0].partition("@")[2], f"no such {group}", f"choose from: {choices}")
     if f"{group}={option}" not in overrides:
         return ArgumentError(error.missing_cfg_file, "no such configuration", f"choose from: {choices}")
     return ArgumentError(f"{group}={option}", f"no such {group}", f"choose from: {choices}")

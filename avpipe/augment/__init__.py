@@ -21,6 +21,7 @@ from avpipe.augment.mixing import CutMix, Mixture, MixUp
 from avpipe.augment.noise import ColouredNoise, Noise
 from avpipe.augment.noisy_speech import Overload, Pause, SpeechInNoise
 from avpipe.augment.room import RecordedRoom, RoomResponse
+from avpipe.augment.senses import SenseDropout
 from avpipe.augment.sound import Gain, RandomPlacement, TimeShift
 from avpipe.augment.spectrogram import Equaliser, SpecAugment, Tempo, VocalTractWarp
 from avpipe.augment.speed import PitchShift, Speed
@@ -53,6 +54,7 @@ __all__ = [
     "RandomResizedCrop",
     "RecordedRoom",
     "RoomResponse",
+    "SenseDropout",
     "SpecAugment",
     "SpeechInNoise",
     "Speed",

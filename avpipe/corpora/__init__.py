@@ -1,8 +1,10 @@
 """A folder on disk becomes examples with labels, groups and a split."""
 
 from avpipe.corpora.acted_emotion import ActedEmotion
+from avpipe.corpora.cmu_mosei import CmuMosei
 from avpipe.corpora.common_voice import CommonVoice
 from avpipe.corpora.corpus import CORPORA_VARIABLE, SIDES, Corpus
+from avpipe.corpora.crema_d import CremaD
 from avpipe.corpora.cut_lists import CutLists
 from avpipe.corpora.digit_strings import DigitStrings
 from avpipe.corpora.equality import equal_recordings
@@ -25,6 +27,7 @@ from avpipe.corpora.noisy_voices import NoisyVoices
 from avpipe.corpora.paired import Paired
 from avpipe.corpora.ravdess import Ravdess
 from avpipe.corpora.scored import scored_split, whole
+from avpipe.corpora.sentiment import SENTIMENTS, sentiment_of
 from avpipe.corpora.sources import Sources, mixture_sources
 from avpipe.corpora.speech_commands import SpeechCommands
 from avpipe.corpora.split import Split, make_split
@@ -45,12 +48,15 @@ __all__ = [
     "CORPORA_VARIABLE",
     "CUT",
     "GRADUAL",
+    "SENTIMENTS",
     "SIDES",
     "TOLERANCE_SEC",
     "ActedEmotion",
+    "CmuMosei",
     "CommonVoice",
     "Corpus",
     "CorpusError",
+    "CremaD",
     "CutLists",
     "DigitStrings",
     "Esc",
@@ -82,6 +88,7 @@ __all__ = [
     "mixture_sources",
     "read_transitions",
     "scored_split",
+    "sentiment_of",
     "told",
     "understood",
     "whole",

@@ -22,7 +22,7 @@ class Manifest(Corpus):
 
     Columns, all but the first optional: ``path`` (relative to ``root``, or absolute), ``label``, ``group``, ``split``
     (train, val or test), ``start_sec``, ``end_sec``, ``text``, ``boxes`` (a table of where in a film to
-    look, named as ``path`` is). Others are not looked at.
+    look, named as ``path`` is). Others are not looked at. Where the task says a ``score``, labels are numbers.
 
     Args:
         path: the file.
@@ -30,7 +30,7 @@ class Manifest(Corpus):
         target: the column to learn, ``label`` or ``text``; None: ``text`` where that is the task's label, else
             ``label`` where there is one.
         licence: of the recordings, for the cards of what learns from them.
-        label: what the task says; only ``text`` is of effect.
+        label: what the task says; only ``text`` and ``score`` are of effect.
     """
 
     name = "manifest"
@@ -55,7 +55,8 @@ class Manifest(Corpus):
         self.target = target or ("text" if label == "text" or filled == {"text"} else "label")
         if self.target == "text" and "text" not in filled:
             raise self._no_text("label" in filled, "text" in rows[0].cells)
-        self.has_classes = self.target == "label"
+        self.has_scores = label == "score" and self.target == "label"
+        self.has_classes = self.target == "label" and not self.has_scores
         self._sides = self._parse(rows)
 
     def scan(self) -> Iterable[Example]:
@@ -83,9 +84,11 @@ class Manifest(Corpus):
         path = Path(os.path.abspath(self.root / cells["path"]))
         if not path.is_file():
             raise self._error(row, f"no such file: {path}", "paths are relative to corpus.root or to the manifest")
-        target = cells.get(self.target) or None
+        target: str | float | None = cells.get(self.target) or None
         if labelled and target is None:
             raise self._error(row, f"no {self.target}, though other lines have one", "fill it in or remove the line")
+        if self.has_scores and target is not None:
+            target = self._score(row, str(target))
         start_sec = self._seconds(row, "start_sec") or 0.0
         end_sec = self._seconds(row, "end_sec")
         if end_sec is not None and end_sec <= start_sec:
@@ -102,6 +105,15 @@ class Manifest(Corpus):
         except MediaError as error:
             raise self._error(row, f"{error.subject}: {error.reason}", error.remedy) from error
         return path
+
+    def _score(self, row: Row, cell: str) -> float:
+        try:
+            score = float(cell)
+        except ValueError:
+            score = math.nan
+        if not math.isfinite(score):
+            raise self._error(row, f"label {cell!r} is no number", "give scores, or task.label=sentiment for classes")
+        return score
 
     def _side(self, row: Row, split: bool) -> str:
         if not split:

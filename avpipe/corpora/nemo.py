@@ -7,6 +7,7 @@ from pathlib import Path
 from avpipe.corpora.corpus import Corpus, choose_label, find_root
 from avpipe.corpora.errors import CorpusError
 from avpipe.corpora.example import Example
+from avpipe.corpora.sentiment import sentiment_of
 from avpipe.corpora.tables import read_table
 from avpipe.errors import ArgumentError
 from avpipe.media import find_media
@@ -28,7 +29,7 @@ class Nemo(Corpus):
 
     Args:
         root: the folder with ``data.tsv``; None: ``$AVPIPE_CORPORA/nemo``.
-        label: emotion, speaker, gender or text.
+        label: emotion, sentiment, speaker, gender or text.
         sentences: the first and the last of those that are read: what is said well of sentences that training heard
             tells nothing of others.
         test_speaker: who tests.
@@ -48,7 +49,7 @@ class Nemo(Corpus):
         test_speaker: str = "WR0",
         val_speaker: str = "TP0",
     ) -> None:
-        self.label = choose_label(self.name, label, ("emotion", "speaker", "gender", "text"))
+        self.label = choose_label(self.name, label, ("emotion", "sentiment", "speaker", "gender", "text"))
         self.has_classes = self.label != "text"
         bounds = list(sentences)
         if len(bounds) != 2 or not all(type(each) is int for each in bounds) or not 1 <= bounds[0] <= bounds[1]:
@@ -69,8 +70,11 @@ class Nemo(Corpus):
         for path in find_media(self.root):
             name = _NAME.fullmatch(path.stem)
             if name and int(name["sentence"]) in self._sentences:
-                target = name[self.label] if self.label in ("emotion", "speaker") else self._listed(table, path)
-                yield Example(path, target, group=name["sentence" if self.label == "speaker" else "speaker"])
+                yield Example(
+                    path,
+                    self._target(name, table, path),
+                    group=name["sentence" if self.label == "speaker" else "speaker"],
+                )
 
     def official_split(self) -> dict[Example, str] | None:
         if self.label == "speaker":
@@ -81,6 +85,11 @@ class Nemo(Corpus):
                 remedy = f"name one of its speakers with corpus.{side}_speaker="
                 raise CorpusError(self.root, f"holds nothing of {speaker}, whom the {side} side needs", remedy)
         return sides
+
+    def _target(self, name: re.Match[str], table: dict[str, str], path: Path) -> str:
+        if self.label == "sentiment":
+            return sentiment_of(name["emotion"])
+        return name[self.label] if self.label in ("emotion", "speaker") else self._listed(table, path)
 
     def _listed(self, table: dict[str, str], path: Path) -> str:
         if path.stem not in table:

@@ -10,7 +10,15 @@ from avpipe.corpora import Corpus, Example, told
 from avpipe.errors import ArgumentError, RunStopped, printable
 from avpipe.inference.prediction import Job, Prediction, TaskAnswer
 from avpipe.inference.predictor import Predictor
-from avpipe.objectives import Decoded, Enhancement, Objective, Transcription, bootstrap_interval, plain_text
+from avpipe.objectives import (
+    Decoded,
+    Enhancement,
+    Objective,
+    Transcription,
+    bootstrap_interval,
+    check_targets,
+    plain_text,
+)
 from avpipe.progress import counted
 from avpipe.report import ScoredAnswer
 
@@ -31,6 +39,8 @@ class Scores:
     tables: dict[str, list[list[str | int]]]
     decoding: Mapping[str, Any] = field(default_factory=dict)
     """How the answers were found, where there is a choice."""
+    senses: Mapping[str, "Scores"] = field(default_factory=dict)
+    """Of a bundle of several senses, the scores of each by itself, on the examples that have it."""
 
 
 class _Collector:
@@ -49,28 +59,33 @@ def evaluate(bundle: Bundle, corpus: Corpus, examples: Sequence[Example], batch_
         RunStopped: if no example can be answered.
     """
     find = _filtered if isinstance(bundle.objective, Enhancement) else _labelled
-    answers, reasons = find(bundle, corpus, examples, batch_size, workers)
+    answers, reasons, alone = find(bundle, corpus, examples, batch_size, workers)
     for reason in reasons:
         print(f"warning: not scored: {reason}", file=sys.stderr)
     if not answers:
         raise RunStopped(bundle.name, "no example could be answered", "see the warnings above")
     num_failed, measured = len(examples) - len(answers), score(bundle.objective, answers)
-    return Scores(tuple(answers), num_failed, *measured, bundle.objective.decoding)
+    senses = {
+        sense: Scores(tuple(each), len(examples) - len(each), *score(bundle.objective, each))
+        for sense, each in alone.items()
+    }
+    return Scores(tuple(answers), num_failed, *measured, bundle.objective.decoding, senses)
 
 
-Found = tuple[list[ScoredAnswer], list[str]]
-"""Answers, and why there is none for the other examples."""
+Found = tuple[list[ScoredAnswer], list[str], dict[str, list[ScoredAnswer]]]
+"""Answers, why there is none for the other examples, and what each of several senses would say alone."""
 
 
 def _filtered(bundle: Bundle, corpus: Corpus, examples: Sequence[Example], batch_size: int, workers: int) -> Found:
     """What a filter makes of each example; it goes through one after the other."""
     from avpipe.inference.denoise.scores import score_recordings
 
-    return score_recordings(bundle, corpus, examples)
+    return *score_recordings(bundle, corpus, examples), {}
 
 
 def _labelled(bundle: Bundle, corpus: Corpus, examples: Sequence[Example], batch_size: int, workers: int) -> Found:
     _check_labels(bundle, examples)
+    check_targets(bundle.objective, [(example.path, example.target) for example in examples])
     _tell_foreign(bundle, examples)
     jobs = [
         Job(str(index), example.path, example.start_sec, example.end_sec, example.annotation)
@@ -79,13 +94,17 @@ def _labelled(bundle: Bundle, corpus: Corpus, examples: Sequence[Example], batch
     collector = _Collector()
     Predictor([bundle], batch_size, workers).run(counted(jobs, len(jobs), "files"), collector)
     answers, reasons = [], []
+    alone: dict[str, list[ScoredAnswer]] = {}
     for index, example in enumerate(examples):
         prediction = collector.predictions[index]
         if prediction.tasks:
-            answers.append(_scored(corpus, example, prediction.tasks[bundle.name]))
+            answer = prediction.tasks[bundle.name]
+            answers.append(_scored(corpus, example, answer))
+            for sense, said in answer.alone.items():
+                alone.setdefault(sense, []).append(_scored(corpus, example, said))
         else:
             reasons.append(prediction.reason)
-    return answers, reasons
+    return answers, reasons, dict(sorted(alone.items()))
 
 
 Measured = tuple[dict[str, float], dict[str, tuple[float, float]], dict[str, list[list[str | int]]]]
@@ -111,7 +130,7 @@ def _said(answers: Sequence[ScoredAnswer]) -> tuple[list[Decoded], list[str]]:
     return said, [answer.target for answer in answers]
 
 
-def _scored(corpus: Corpus, example: Example, answer: TaskAnswer) -> ScoredAnswer:
+def _scored(corpus: Corpus, example: Example, answer: TaskAnswer | Decoded) -> ScoredAnswer:
     return ScoredAnswer(
         path=example.path,
         name=corpus.relative_path(example),

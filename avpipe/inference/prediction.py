@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from avpipe.media import Coverage
-from avpipe.objectives import Boundary, Word
+from avpipe.objectives import Boundary, Decoded, Word
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,11 @@ class TaskAnswer:
     """Of a film whose shots were looked for: all of it, shot after shot."""
     boundaries: tuple[Boundary, ...] | None = None
     """Between these shots; None: they were not looked for."""
+    senses: Mapping[str, float] = field(default_factory=dict)
+    """Of a bundle of several senses: those that the file has, and what each adds to the score
+    (:meth:`avpipe.inference.senses.SensesHeard.contributions`)."""
+    alone: Mapping[str, Decoded] = field(default_factory=dict)
+    """What each of them would say by itself; no part of the record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +121,9 @@ class Prediction:
         }
 
 
-_ONLY_OF_SOME = ("words", "embedding", "turns", "speech", "shots", "boundaries", "labels")
+_ONLY_OF_SOME = ("words", "embedding", "turns", "speech", "shots", "boundaries", "labels", "senses")
 """Keys that only transcripts have, only voices, and only films."""
+_UNTOLD = ("alone",)
 
 
 def _plain(value: Any) -> Any:
@@ -128,7 +134,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return [_plain(part) for part in value]
     if isinstance(value, Coverage | TaskAnswer | WindowAnswer | Word | Turn | Boundary | ShotAnswer | ShotLabel):
-        plain = {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
+        plain = {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__ if name not in _UNTOLD}
         is_film = isinstance(value, TaskAnswer) and value.boundaries is not None
         return {
             name: part

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 import torch
 
@@ -15,6 +15,7 @@ from avpipe.errors import ArgumentError, RunStopped
 from avpipe.features import TIME_AXIS, collate
 from avpipe.inference.decoding import Failed, Finished, Request, Window
 from avpipe.inference.prediction import Job, Prediction, Summary, TaskAnswer, WindowAnswer
+from avpipe.inference.senses import Apart, SensesHeard, has_several_senses
 from avpipe.inference.shots import PlacedAnswer, shots_of, with_labelled_shots
 from avpipe.inference.speech import Stretch
 from avpipe.inference.turns import TurnFinder
@@ -22,6 +23,7 @@ from avpipe.inference.vad import check_vad
 from avpipe.inference.voices import voices_among
 from avpipe.inference.word_times import within_speech
 from avpipe.inference.workers import NO_LIMITS, Limits, decoded
+from avpipe.networks import Network
 from avpipe.objectives import Boundaries, Decoded, Transcription, Verification
 
 SHORT_SHARE = 0.5
@@ -47,6 +49,8 @@ class _Answer:
     """Where turns are asked for, and the bundle compares voices."""
     kept: list[PlacedAnswer] | None = None
     """Of all windows, where another bundle finds shots that are to be labelled."""
+    senses: SensesHeard = field(default_factory=SensesHeard)
+    """Of a bundle of several senses."""
 
 
 @dataclass(slots=True)
@@ -199,13 +203,19 @@ class _Run:
         if not queue:
             return
         windows = [window for _, window in queue]
-        for (job, window), decoded_window in zip(queue, self._answers(plan, windows), strict=True):
-            self._enter(self.open[job].answers[plan], self.bundles[plan], window, decoded_window)
+        bundle = self.bundles[plan]
+        for (job, window), (said, apart) in zip(queue, self._answers(plan, windows), strict=True):
+            answer = self.open[job].answers[plan]
+            if apart:
+                seconds = window.end_sec - window.start_sec
+                answer.senses.add(bundle.objective, apart, [*window.arrays], seconds)
+            self._enter(answer, bundle, window, said)
             self.open[job].waiting -= 1
         for job in dict.fromkeys(job for job, _ in queue):
             self._close_if_done(job)
 
-    def _answers(self, plan: int, windows: Sequence[Window]) -> list[Decoded]:
+    def _answers(self, plan: int, windows: Sequence[Window]) -> list[tuple[Decoded, Apart]]:
+        """Of each window the answer, and of a bundle of several senses the answers by these."""
         bundle = self.bundles[plan]
         while True:
             size = self.sizes[plan]
@@ -223,7 +233,7 @@ class _Run:
             print(told, file=sys.stderr, flush=True)
 
     @staticmethod
-    def _computed(bundle: Bundle, windows: Sequence[Window], size: int) -> list[Decoded]:
+    def _computed(bundle: Bundle, windows: Sequence[Window], size: int) -> list[tuple[Decoded, Apart]]:
         # The shape is always the same, so that the same arithmetic is done for a window wherever it stands.
         features = [window.features for window in windows]
         if bundle.preprocessor.counts_frames:
@@ -232,11 +242,15 @@ class _Run:
             features += [{}] * (size - len(windows))
             steps = _steps(bundle)
         batch, lengths = collate(features, steps)
+        moved = [{sense: value.to(bundle.device) for sense, value in part.items()} for part in (batch, lengths)]
+        count = len(windows)
         with torch.inference_mode():
-            output = bundle.network(
-                *({sense: value.to(bundle.device) for sense, value in part.items()} for part in (batch, lengths))
-            )
-        return bundle.objective.decode(output)[: len(windows)]
+            if not has_several_senses(bundle.network):
+                return [(said, {}) for said in bundle.objective.decode(bundle.network(*moved))[:count]]
+            outputs = cast(Network, bundle.network).answers_by_senses(*moved)
+        decoded = {used: bundle.objective.decode(output)[:count] for used, output in outputs.items()}
+        every = max(decoded, key=len)
+        return [(decoded[every][row], {used: rows[row] for used, rows in decoded.items()}) for row in range(count)]
 
     @staticmethod
     def _enter(answer: _Answer, bundle: Bundle, window: Window, said: Decoded) -> None:
@@ -295,7 +309,10 @@ class _Run:
             f"{bundle.name}: {doubt}"
             for bundle, answer in zip(self.bundles, file.answers, strict=True)
             if answer.combined is not None
-            for doubt in _doubts(bundle, answer.seconds, file.finished.sound_rate)
+            for doubt in (
+                *_doubts(bundle, answer.seconds, file.finished.sound_rate),
+                *_lacked(bundle, answer.senses),
+            )
         ]
         lost = file.finished.coverage.losses()
         status = "abstained" if not tasks else "partial" if lost else "ok"
@@ -317,6 +334,16 @@ def _doubts(bundle: Bundle, seconds: float, rate: int | None) -> Iterator[str]:
         yield f"recorded at {rate} Hz, and learned from {wanted} Hz"
     if isinstance(bundle.objective, Verification) and seconds < SHORT_SHARE * bundle.preprocessor.window_sec:
         yield f"{seconds:.2g} s of sound: too short to tell voices apart surely"
+
+
+def _lacked(bundle: Bundle, senses: SensesHeard) -> Iterator[str]:
+    """Which senses a bundle of several had to do without."""
+    if not has_several_senses(bundle.network):
+        return
+    for sense in cast(Network, bundle.network).senses:
+        if sense not in senses.alone:
+            others = " and ".join(senses.alone)
+            yield f"no {'sound' if sense == 'audio' else 'picture'} in it: answered by {others} alone"
 
 
 def _quiet_sec(bundle: Bundle) -> float:
@@ -348,6 +375,10 @@ def _told(said: Decoded, answer: _Answer, speech: tuple[Stretch, ...], with_spee
     if said.shots:
         return TaskAnswer(None, None, {}, None, (), shots=shots_of(said), boundaries=said.boundaries)
     told = TaskAnswer(said.label, said.score, said.scores, said.text, windows, words, said.embedding)
+    if answer.senses.alone:
+        best = max(said.scores, key=said.scores.__getitem__) if said.scores else None
+        alone = {sense: each for sense, (each, _) in answer.senses.alone.items()}
+        told = replace(told, senses=answer.senses.contributions(best), alone=alone)
     if answer.finder is not None:  # turns say it with names
         return replace(told, turns=answer.finder.turns(speech))
     return replace(told, speech=speech if with_speech else ())

@@ -2,7 +2,9 @@
 
 import csv
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -13,6 +15,9 @@ from avpipe.corpora import Split
 from avpipe.files import write_text, written_whole
 from avpipe.inference.answers import write_answers
 from avpipe.inference.evaluate import Scores
+
+BOTH = "both"
+"""Column of the answers by all senses together."""
 
 
 def write_scores(output: Path, origin: Origin, split: Split, part: str, corpus: str, scores: Scores) -> None:
@@ -27,6 +32,8 @@ def write_scores(output: Path, origin: Origin, split: Split, part: str, corpus: 
         scores: what was measured.
     """
     write_answers(output.with_name("answers.csv"), scores.answers)
+    for sense, alone in scores.senses.items():
+        write_answers(output.with_name(f"answers_{sense}.csv"), alone.answers)
     for table, rows in scores.tables.items():
         with (
             written_whole(output.with_name(f"{table}.csv")) as beside,
@@ -45,8 +52,17 @@ def write_scores(output: Path, origin: Origin, split: Split, part: str, corpus: 
         **({"decoding": scores.decoding} if scores.decoding else {}),
         "metrics": scores.metrics,
         "intervals": scores.intervals,
+        **({"senses": _columns(scores)} if scores.senses else {}),
     }
     write_text(output, json.dumps(content, indent=2) + "\n")
+
+
+def _columns(scores: Scores) -> dict[str, Any]:
+    """What ``metrics.json`` tells of each sense by itself, and of all together."""
+    return {
+        sense: {"num_examples": len(each.answers), "metrics": each.metrics, "intervals": each.intervals}
+        for sense, each in {**scores.senses, BOTH: scores}.items()
+    }
 
 
 def print_scores(output: Path) -> None:
@@ -59,4 +75,18 @@ def print_scores(output: Path) -> None:
         table.add_row(name, f"{value:.4f}", "" if low is None else f"{low:.4f} - {high:.4f}")
     console = Console(markup=False, emoji=False)
     console.print(table)
+    if columns := content.get("senses"):
+        console.print(_table_of_senses(columns))
     console.print(f"scores: {output}", soft_wrap=True, highlight=False)
+
+
+def _table_of_senses(columns: Mapping[str, Any]) -> Table:
+    table = Table("by sense", *columns)
+    table.add_row("examples", *(str(column["num_examples"]) for column in columns.values()))
+    for name in columns[BOTH]["metrics"]:
+        table.add_row(name, *(_value(column, name) for column in columns.values()))
+    return table
+
+
+def _value(column: Mapping[str, Any], name: str) -> str:
+    return f"{column['metrics'][name]:.4f}" if name in column["metrics"] else ""

@@ -1,16 +1,17 @@
 """Networks and their parts: pure maths on tensors; what a bundle may build."""
 
 from avpipe.networks.arithmetic import Arithmetic, Layer, account, folded, layer_arithmetic
+from avpipe.networks.cross_modal import CrossModalAttention
 from avpipe.networks.denoiser import DenoisingNetwork
 from avpipe.networks.ecapa import EcapaEncoder
 from avpipe.networks.ensemble import Ensemble
 from avpipe.networks.frames2d import FrameEncoder2d
-from avpipe.networks.fusion import Concatenation, Identity
+from avpipe.networks.fusion import Concatenation, GatedFusion, Identity, LowRankFusion
 from avpipe.networks.lenet5 import LeNet5
 from avpipe.networks.levels import Stage, encoders_of, stages_of
 from avpipe.networks.lips import LipEncoder
 from avpipe.networks.motion3d import MotionEncoder3d
-from avpipe.networks.network import Network, Output
+from avpipe.networks.network import Network, Output, subsets
 from avpipe.networks.pooling import AttentivePooling, MeanPooling, SegmentPooling, StatisticsPooling
 from avpipe.networks.pretrained import PretrainedEncoder
 from avpipe.networks.residual2d import ResidualEncoder2d
@@ -30,14 +31,17 @@ __all__ = [
     "Arithmetic",
     "AttentivePooling",
     "Concatenation",
+    "CrossModalAttention",
     "DenoisingNetwork",
     "EcapaEncoder",
     "Ensemble",
     "FrameEncoder2d",
+    "GatedFusion",
     "Identity",
     "Layer",
     "LeNet5",
     "LipEncoder",
+    "LowRankFusion",
     "MeanPooling",
     "MotionEncoder3d",
     "Network",
@@ -64,4 +68,5 @@ __all__ = [
     "layer_arithmetic",
     "stages",
     "stages_of",
+    "subsets",
 ]

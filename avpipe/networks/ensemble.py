@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from avpipe.features import Features
-from avpipe.networks.network import Network, Output
+from avpipe.networks.network import Network, Output, subsets
 
 
 class Ensemble(nn.Module):
@@ -45,7 +45,19 @@ class Ensemble(nn.Module):
             returns log-probabilities (B, num_outputs), whose softmax is the members' mean; as embedding the members'
             one after the other, if each has one.
         """
-        outputs: list[Output] = [member(features, lengths) for member in self.members]
+        return self._joined([member(features, lengths) for member in self.members])
+
+    @property
+    def senses(self) -> tuple[str, ...]:
+        """Those of any member."""
+        return tuple(dict.fromkeys(sense for member in self.members for sense in cast(Network, member).senses))
+
+    def answers_by_senses(self, features: Features, lengths: dict[str, Tensor]) -> dict[tuple[str, ...], Output]:
+        """As :meth:`avpipe.networks.Network.answers_by_senses`; of members that have all senses."""
+        answers = [cast(Network, member).answers_by_senses(features, lengths) for member in self.members]
+        return {used: self._joined([each[used] for each in answers]) for used in subsets(self.senses)}
+
+    def _joined(self, outputs: Sequence[Output]) -> Output:
         logarithms = torch.stack(
             [(output.value / one).log_softmax(1) for output, one in zip(outputs, self.temperatures, strict=True)]
         )

@@ -6,8 +6,9 @@ from avpipe.objectives.classification import UNKNOWN, Classification
 from avpipe.objectives.enhancement import Enhancement
 from avpipe.objectives.interval import bootstrap_draws, bootstrap_interval, interval_of
 from avpipe.objectives.matching import matched, rates
-from avpipe.objectives.objective import Batch, Boundary, Decoded, FrameScores, Objective, Shot, Word
+from avpipe.objectives.objective import Batch, Boundary, Decoded, FrameScores, Objective, Shot, Word, check_targets
 from avpipe.objectives.pieces import PieceTranscription
+from avpipe.objectives.regression import Regression
 from avpipe.objectives.transcription import Transcription, WordTranscription, plain_text
 from avpipe.objectives.triplet import TripletVerification
 from avpipe.objectives.verification import Verification
@@ -25,6 +26,7 @@ __all__ = [
     "FrameScores",
     "Objective",
     "PieceTranscription",
+    "Regression",
     "Shot",
     "Transcription",
     "TripletVerification",
@@ -33,6 +35,7 @@ __all__ = [
     "WordTranscription",
     "bootstrap_draws",
     "bootstrap_interval",
+    "check_targets",
     "interval_of",
     "matched",
     "plain_text",

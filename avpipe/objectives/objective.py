@@ -2,14 +2,16 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from avpipe.errors import ArgumentError
 from avpipe.features import Features
 from avpipe.networks import Output
 
@@ -228,6 +230,10 @@ class Objective(nn.Module, ABC):
     def encode(self, target: Any) -> Tensor:
         """A corpus's target as a tensor."""
 
+    def refusal(self, target: Any) -> str:
+        """Why a corpus's target is none that it can learn or be compared with; empty where it is one."""
+        return ""
+
     @abstractmethod
     def loss(self, output: Output, batch: Batch) -> Tensor:
         """Mean over the batch, a scalar."""
@@ -299,3 +305,18 @@ class Objective(nn.Module, ABC):
     def tables(self, answers: Sequence[Decoded], targets: Sequence[Any]) -> Mapping[str, list[list[str | int]]]:
         """Tables worth a look beside the metrics, by name: rows, the first of them the heading."""
         return {}
+
+
+def check_targets(objective: Objective, targets: Iterable[tuple[Path, Any]]) -> None:
+    """Refuse what cannot be learned or compared with an answer.
+
+    Args:
+        objective: of the bundle.
+        targets: of examples, each with the file that it belongs to.
+
+    Raises:
+        ArgumentError: naming the first such file and what its target is.
+    """
+    for path, target in targets:
+        if reason := objective.refusal(target):
+            raise ArgumentError(path, reason, "mend it, or choose another scale or objective")

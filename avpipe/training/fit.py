@@ -26,7 +26,7 @@ from avpipe.device import check_compiler, choose_device, worker_count
 from avpipe.errors import ArgumentError, AvpipeError, printable
 from avpipe.files import write_text
 from avpipe.networks import Network
-from avpipe.objectives import Objective, Transcription
+from avpipe.objectives import Objective, Transcription, check_targets
 from avpipe.training.cache import Cache
 from avpipe.training.checkpoints import WholeCheckpointIO, check_fits, has_stopped_early, read_checkpoint
 from avpipe.training.data import AVDataModule, Loading, TrainingWindows, ValidationWindows
@@ -91,6 +91,8 @@ def train(config: Mapping[str, Any], job: Job) -> None:
         train_part, val_part = (_short_enough(job, part, window_sec) for part in (train_part, val_part))
     specs = _specs(config, [recording.example.target for recording in train_part])
     objective: Objective = instantiate(specs["objective"])
+    every = (*job.split.train, *job.split.val, *job.split.test)
+    check_targets(objective, [(example.path, example.target) for example in every])
     data = _data(config, device, specs["preprocessor"], objective, train_part, val_part)
     train_examples, val_examples = ([recording.example for recording in part] for part in (train_part, val_part))
     torch.manual_seed(config["seed"])  # anew: whether filling the cache has drawn anything is not to be seen here
