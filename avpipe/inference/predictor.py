@@ -1,8 +1,8 @@
 """Answers for files: one decode, all bundles, batches of one fixed shape."""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 from typing import Protocol, cast
@@ -13,21 +13,17 @@ from avpipe.bundle import Bundle
 from avpipe.device import lacks_memory
 from avpipe.errors import ArgumentError, RunStopped
 from avpipe.features import TIME_AXIS, collate
+from avpipe.inference.bundle_answer import BundleAnswer
 from avpipe.inference.decoding import Failed, Finished, Request, Window
-from avpipe.inference.prediction import Job, Prediction, Summary, TaskAnswer, WindowAnswer
-from avpipe.inference.senses import Apart, SensesHeard, has_several_senses
-from avpipe.inference.shots import PlacedAnswer, shots_of, with_labelled_shots
-from avpipe.inference.speech import Stretch
+from avpipe.inference.prediction import Job, Prediction, Summary
+from avpipe.inference.senses import Apart, has_several_senses
+from avpipe.inference.shots import with_labelled_shots
 from avpipe.inference.turns import TurnFinder
 from avpipe.inference.vad import check_vad
 from avpipe.inference.voices import voices_among
-from avpipe.inference.word_times import within_speech
 from avpipe.inference.workers import NO_LIMITS, Limits, decoded
 from avpipe.networks import Network
 from avpipe.objectives import Boundaries, Decoded, Transcription, Verification
-
-SHORT_SHARE = 0.5
-"""Of a window: a recording of a voice that is shorter is told to be."""
 
 
 class Sink(Protocol):
@@ -37,27 +33,10 @@ class Sink(Protocol):
 
 
 @dataclass(slots=True)
-class _Answer:
-    """What one bundle has said of a file so far."""
-
-    combined: Decoded | None = None
-    seconds: float = 0.0
-    windows: list[WindowAnswer] = field(default_factory=list)
-    views: list[Decoded] = field(default_factory=list)
-    """What was said of some of the crops of the window at hand, until all are answered."""
-    finder: TurnFinder | None = None
-    """Where turns are asked for, and the bundle compares voices."""
-    kept: list[PlacedAnswer] | None = None
-    """Of all windows, where another bundle finds shots that are to be labelled."""
-    senses: SensesHeard = field(default_factory=SensesHeard)
-    """Of a bundle of several senses."""
-
-
-@dataclass(slots=True)
 class _OpenFile:
     """A file between its first window and its prediction."""
 
-    answers: list[_Answer]
+    answers: list[BundleAnswer]
     waiting: int = 0
     """Windows that the network has not seen yet."""
     finished: Finished | None = None
@@ -189,9 +168,9 @@ class _Run:
             self.open[job] = _OpenFile([self._begun(bundle) for bundle in self.bundles])
         return self.open[job]
 
-    def _begun(self, bundle: Bundle) -> _Answer:
+    def _begun(self, bundle: Bundle) -> BundleAnswer:
         is_asked = self.finds_shots and not isinstance(bundle.objective, Boundaries)
-        return _Answer(finder=self._finder(bundle), kept=[] if is_asked else None)
+        return BundleAnswer(bundle, self._finder(bundle), [] if is_asked else None)
 
     def _finder(self, bundle: Bundle) -> TurnFinder | None:
         if self.turns and isinstance(bundle.objective, Verification):
@@ -203,13 +182,8 @@ class _Run:
         if not queue:
             return
         windows = [window for _, window in queue]
-        bundle = self.bundles[plan]
         for (job, window), (said, apart) in zip(queue, self._answers(plan, windows), strict=True):
-            answer = self.open[job].answers[plan]
-            if apart:
-                seconds = window.end_sec - window.start_sec
-                answer.senses.add(bundle.objective, apart, [*window.arrays], seconds)
-            self._enter(answer, bundle, window, said)
+            self.open[job].answers[plan].add(window, said, apart)
             self.open[job].waiting -= 1
         for job in dict.fromkeys(job for job, _ in queue):
             self._close_if_done(job)
@@ -252,98 +226,36 @@ class _Run:
         every = max(decoded, key=len)
         return [(decoded[every][row], {used: rows[row] for used, rows in decoded.items()}) for row in range(count)]
 
-    @staticmethod
-    def _enter(answer: _Answer, bundle: Bundle, window: Window, said: Decoded) -> None:
-        if window.views > 1:
-            answer.views.append(said)
-            if len(answer.views) < window.views:
-                return
-            said = bundle.objective.combine(answer.views, [1.0] * window.views)
-            answer.views.clear()
-        seconds = window.end_sec - window.start_sec
-        if answer.finder is not None:
-            answer.finder.add(window.start_sec, window.end_sec, said.embedding)
-        said = said.placed(
-            window.start_sec,
-            bundle.step_sec,
-            bundle.preprocessor.overlap_sec,
-            window.quiet_sec,
-            window.end_sec,
-            window.frame_times_sec,
-        )
-        if answer.kept is not None:
-            answer.kept.append(PlacedAnswer(window.start_sec, window.end_sec, said))
-        # Combined as they come, so that a film of hours keeps one set of scores and not one a window.
-        if answer.combined is None:
-            answer.combined = said
-        else:
-            answer.combined = bundle.objective.combine([answer.combined, said], [answer.seconds, seconds])
-        answer.seconds += seconds
-        if said.label is not None:
-            answer.windows.append(WindowAnswer(window.start_sec, window.end_sec, said.label, said.score, said.text))
-
     def _close_if_done(self, job: Job) -> None:
         file = self.open[job]
         if file.finished is None or file.waiting:
             return
         del self.open[job]
-        stretches = file.finished.speech
+        finished, stretches = file.finished, file.finished.speech
+        answered = {plan: answer for plan, answer in enumerate(file.answers) if answer.combined is not None}
         tasks = {
-            bundle.name: _told(bundle.objective.finished(answer.combined), answer, stretches.get(plan, ()), self.speech)
-            for plan, (bundle, answer) in enumerate(zip(self.bundles, file.answers, strict=True))
-            if answer.combined is not None
+            answer.bundle.name: answer.told(stretches.get(plan, ()), self.speech) for plan, answer in answered.items()
         }
         if self.finds_shots:
             others = {
-                bundle.name: (bundle.objective, answer.kept)
-                for bundle, answer in zip(self.bundles, file.answers, strict=True)
-                if answer.kept
+                answer.bundle.name: (answer.bundle.objective, answer.kept) for answer in file.answers if answer.kept
             }
             tasks = with_labelled_shots(tasks, others)
         missing = [
-            f"{bundle.name}: {file.finished.missing.get(plan, 'nothing in it can be judged')}"
-            for plan, (bundle, answer) in enumerate(zip(self.bundles, file.answers, strict=True))
-            if answer.combined is None
+            f"{bundle.name}: {finished.missing.get(plan, 'nothing in it can be judged')}"
+            for plan, bundle in enumerate(self.bundles)
+            if plan not in answered
         ]
         doubts = [
-            f"{bundle.name}: {doubt}"
-            for bundle, answer in zip(self.bundles, file.answers, strict=True)
-            if answer.combined is not None
-            for doubt in (
-                *_doubts(bundle, answer.seconds, file.finished.sound_rate),
-                *_lacked(bundle, answer.senses),
-            )
+            f"{answer.bundle.name}: {doubt}"
+            for answer in answered.values()
+            for doubt in answer.doubts(finished.sound_rate)
         ]
-        lost = file.finished.coverage.losses()
+        lost = finished.coverage.losses()
         status = "abstained" if not tasks else "partial" if lost else "ok"
-        notes = [f"{self.bundles[plan].name}: {note}" for plan, note in file.finished.notes.items()]
+        notes = [f"{self.bundles[plan].name}: {note}" for plan, note in finished.notes.items()]
         reason = "; ".join([*missing, *lost, *doubts, *notes])
-        self.deliver(Prediction(job.name, status, reason, file.finished.coverage, tasks))
-
-
-def _doubts(bundle: Bundle, seconds: float, rate: int | None) -> Iterator[str]:
-    """Why an answer is to be trusted less than others.
-
-    Args:
-        bundle: that answered.
-        seconds: that it heard, those of each window.
-        rate: Hz of the file's own sound.
-    """
-    wanted = bundle.preprocessor.plan.format.sample_rate or 0
-    if rate and wanted > rate:
-        yield f"recorded at {rate} Hz, and learned from {wanted} Hz"
-    if isinstance(bundle.objective, Verification) and seconds < SHORT_SHARE * bundle.preprocessor.window_sec:
-        yield f"{seconds:.2g} s of sound: too short to tell voices apart surely"
-
-
-def _lacked(bundle: Bundle, senses: SensesHeard) -> Iterator[str]:
-    """Which senses a bundle of several had to do without."""
-    if not has_several_senses(bundle.network):
-        return
-    for sense in cast(Network, bundle.network).senses:
-        if sense not in senses.alone:
-            others = " and ".join(senses.alone)
-            yield f"no {'sound' if sense == 'audio' else 'picture'} in it: answered by {others} alone"
+        self.deliver(Prediction(job.name, status, reason, finished.coverage, tasks))
 
 
 def _quiet_sec(bundle: Bundle) -> float:
@@ -367,18 +279,3 @@ def _needs_speech(bundle: Bundle, turns: bool) -> bool:
     if not bundle.preprocessor.clip_format.audio:  # lips alone tell of no pauses
         return False
     return isinstance(bundle.objective, Transcription) or (turns and isinstance(bundle.objective, Verification))
-
-
-def _told(said: Decoded, answer: _Answer, speech: tuple[Stretch, ...], with_speech: bool) -> TaskAnswer:
-    windows = tuple(answer.windows)
-    words = within_speech(said.words, speech)
-    if said.shots:
-        return TaskAnswer(None, None, {}, None, (), shots=shots_of(said), boundaries=said.boundaries)
-    told = TaskAnswer(said.label, said.score, said.scores, said.text, windows, words, said.embedding)
-    if answer.senses.alone:
-        best = max(said.scores, key=said.scores.__getitem__) if said.scores else None
-        alone = {sense: each for sense, (each, _) in answer.senses.alone.items()}
-        told = replace(told, senses=answer.senses.contributions(best), alone=alone)
-    if answer.finder is not None:  # turns say it with names
-        return replace(told, turns=answer.finder.turns(speech))
-    return replace(told, speech=speech if with_speech else ())

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from avpipe.bundle import load_bundle
-from avpipe.inference import Job, Predictor, predictor
+from avpipe.inference import Job, Predictor, bundle_answer
 from avpipe.inference.decoding import Request, Window, decode
 from avpipe.media import read_clip, write_audio
 from avpipe.objectives import Transcription
@@ -56,7 +56,7 @@ def test_a_stretch_of_a_file_begins_with_silence_too(transcriber, recording):
 
 def test_a_recording_is_written_down_as_if_it_stood_amid_silence(transcriber, recording, monkeypatch):
     # As the network tells the times: where speech is found hangs on what is around.
-    monkeypatch.setattr(predictor, "within_speech", lambda words, speech: words)
+    monkeypatch.setattr(bundle_answer, "within_speech", lambda words, speech: words)
     bare = Predictor([transcriber])(recording / "bare.wav").tasks["speech"]
     monkeypatch.setattr(Transcription, "edge_silence_sec", 0.0)
     amid = Predictor([transcriber])(recording / "amid.wav").tasks["speech"]
