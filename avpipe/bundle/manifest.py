@@ -113,6 +113,8 @@ def _card_lines(specs: Mapping[str, Spec], origin: Origin) -> Iterator[str]:
     elif "voices" in specs["objective"]:
         count = len(specs["objective"]["voices"])
         yield f"Tells voices apart, by vectors near to those of the same voice; learned from {count} voices."
+    elif "low" in specs["objective"]:
+        yield f"Says the {origin.label}, a number from {specs['objective']['low']} to {specs['objective']['high']}."
     else:
         yield f"Leaves the {origin.label} of a sound and takes the rest out: for `avpipe denoise bundle=DIR`."
     yield ""

@@ -8,10 +8,10 @@ browser), answers.csv, confusion.csv, split.csv, history.csv, logs/ and checkpoi
 where it was stopped, and ends with the weights of a run that never was.
 
   task          emotion, digits (where it is left out), speaker, speaker_id, speech_recognition, sound_event, action,
-                denoise, or a YAML of yours
+                sentiment, denoise, or a YAML of yours
   corpus        folders (class folders), manifest (CSV or JSONL), or a corpus by name (avpipe list)
   corpus.root   its folder; where it is left out, $AVPIPE_CORPORA/<corpus>
-  experiment    digits, digit_strings, emotion, speaker, words_pl, denoise: what made a shipped bundle, whole;
+  experiment    digits, digit_strings, emotion, speaker, words_pl, denoise, sentiment_demo: what made a shipped bundle, whole;
                 denoise_voicebank
   cv            5, or leave_one_group_out: a network a fold, in run_dir/fold-1 ..., and cv.json over all of them
   seeds         3: as many networks, of seeds seed, seed + 1, ...
@@ -19,7 +19,10 @@ where it was stopped, and ends with the weights of a run that never was.
   encoder       of sound: residual2d, residual2d_fine, residual2d_deep, ecapa; of frames: residual3d, frames2d, shift2d,
                 x3d, and torchvision's r3d_18, mc3_18, r2plus1d_18, s3d, with encoder.weights=none, kinetics (its own
                 file, looked for where torch.hub keeps downloads) or a file, read once, when training begins
-  objective     of transcripts: transcription (letters), transcription_words, transcription_pieces (pieces of words:
+  audio_encoder, video_encoder
+                of tasks with both senses, in place of encoder; fusion=concatenation, gating, low_rank, cross_modal
+  objective     of sentiment: classification, or with task.label=score regression (objective.low, objective.high);
+                of transcripts: transcription (letters), transcription_words, transcription_pieces (pieces of words:
                 objective.num_pieces=200, pip install "avpipe[subwords]")
   split.by      auto (official, else group), official, group, random
   data          data.batch_size, data.workers, data.sampling=natural|balanced|companions

@@ -3,11 +3,12 @@
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from avpipe.corpora import CmuMosei, CorpusError, CremaD, Manifest, Nemo, Ravdess, make_split, sentiment_of
+from avpipe.media import write_video
 from tests.corpora import trees
-from tests.synthetic import write_coloured_video
 
 ROWS = "video_id,start,end,sentiment,split\n"
 
@@ -16,7 +17,8 @@ def films(root: Path, names: list[str]) -> Path:
     """Films of some frames; no two are equal, as equal ones would stand on one side of a split."""
     root.mkdir(exist_ok=True)
     for number, name in enumerate(names):
-        write_coloured_video(root / f"{name}.mkv", 4 + number)
+        frames = np.random.default_rng(number).integers(0, 255, (4, 32, 32, 3), dtype=np.uint8)
+        write_video(root / f"{name}.mkv", frames, fps=25)
     return root
 
 
