@@ -24,8 +24,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from avpipe.corpora import SENTIMENTS, SIDES, Corpus, Example, Nemo, Ravdess, sentiment_of
-from avpipe.files import sha256_of, written_whole
+from avpipe.corpora import SENTIMENTS, SIDES, Corpus, CorpusError, Example, Nemo, Ravdess, sentiment_of
+from avpipe.errors import AvpipeError
+from avpipe.files import sha256_of, write_text, written_whole
 from avpipe.media import read_clip, write_video
 from avpipe.progress import counted
 
@@ -303,6 +304,7 @@ def make_film(folder: Path, film: Film, seed: int) -> Path:
 def make_sentiment_corpus(folder: Path, counts: tuple[int, int, int] = COUNTS, seed: int = 0) -> str:
     """Write the films and ``manifest.csv``; returns the SHA-256 of the manifest, which names each film's own."""
     films = plan_films(counts, seed)
+    _claim(folder, f"films {counts}, seed {seed}\n")
     rows = [
         (film.name, film.label, film.group, film.side, film.face, sha256_of(make_film(folder, film, seed)))
         for film in counted(films, len(films), "films")
@@ -315,6 +317,14 @@ def make_sentiment_corpus(folder: Path, counts: tuple[int, int, int] = COUNTS, s
     return hashlib.sha256(manifest.read_bytes()).hexdigest()
 
 
+def _claim(folder: Path, settings: str) -> None:
+    """Refuse to go on with films that other settings made: which face a film shows hangs on how many there are."""
+    claimed = folder / "settings.txt"
+    if claimed.is_file() and claimed.read_text(encoding="utf-8") != settings:
+        raise CorpusError(folder, "holds films made with other settings", "name another folder")
+    write_text(claimed, settings)
+
+
 def main() -> int:
     if len(sys.argv) not in (2, 5, 6) or not all(number.isdecimal() for number in sys.argv[2:]):
         print(
@@ -324,7 +334,11 @@ def main() -> int:
         return 2
     folder, numbers = Path(sys.argv[1]), [int(number) for number in sys.argv[2:]]
     counts = (numbers[0], numbers[1], numbers[2]) if numbers else COUNTS
-    sha256 = make_sentiment_corpus(folder, counts, *numbers[3:])
+    try:
+        sha256 = make_sentiment_corpus(folder, counts, *numbers[3:])
+    except (AvpipeError, ValueError) as error:
+        print(f"make_sentiment_corpus: {error}", file=sys.stderr)
+        return 2
     print(f"{folder}: {sum(counts)} films; manifest.csv has the SHA-256 {sha256}")
     return 0
 

@@ -115,6 +115,8 @@ def _card_lines(specs: Mapping[str, Spec], origin: Origin) -> Iterator[str]:
         yield f"Tells voices apart, by vectors near to those of the same voice; learned from {count} voices."
     elif _seen_frames(specs):
         yield "Finds the shots of a film: cuts, and gradual transitions (fades, dissolves, wipes), by times of frames."
+    elif "low" in specs["objective"]:
+        yield f"Says the {origin.label}, a number from {specs['objective']['low']} to {specs['objective']['high']}."
     else:
         yield f"Leaves the {origin.label} of a sound and takes the rest out: for `avpipe denoise bundle=DIR`."
     yield ""

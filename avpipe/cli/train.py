@@ -8,11 +8,11 @@ browser), answers.csv, confusion.csv, split.csv, history.csv, logs/ and checkpoi
 where it was stopped, and ends with the weights of a run that never was.
 
   task          emotion, digits (where it is left out), speaker, speaker_id, speech_recognition, sound_event, action,
-                scenes, lip_reading, audio_visual_speech (lips and sound), denoise, or a YAML of yours
+                scenes, lip_reading, audio_visual_speech (lips and sound), sentiment, denoise, or a YAML of yours
   corpus        folders (class folders), manifest (CSV or JSONL), or a corpus by name (avpipe list)
   corpus.root   its folder; where it is left out, $AVPIPE_CORPORA/<corpus>
-  experiment    action_fights, digits, digit_strings, emotion, speaker, words_pl, denoise, scenes: what made a shipped
-                bundle, whole; denoise_voicebank
+  experiment    action_fights, digits, digit_strings, emotion, speaker, words_pl, denoise, scenes, sentiment_demo: what
+                made a shipped bundle, whole; denoise_voicebank
   cv            5, or leave_one_group_out: a network a fold, in run_dir/fold-1 ..., and cv.json over all of them
   seeds         3: as many networks, of seeds seed, seed + 1, ...
   ensemble      true: with cv or seeds, one bundle of all networks
@@ -26,7 +26,10 @@ where it was stopped, and ends with the weights of a run that never was.
                 mobilenet_v3_small, mobilenet_v3_large, efficientnet_b0 to b7, efficientnet_v2_s; encoder.weights=none,
                 imagenet or a file), timm (encoder.name=..., pip install "avpipe[timm]"; encoder.weights=none or a
                 file); avpipe describe tells what each costs
-  objective     of transcripts: transcription (letters), transcription_words, transcription_pieces (pieces of words:
+  audio_encoder, video_encoder
+                of tasks with both senses, in place of encoder; fusion=concatenation, gating, low_rank, cross_modal
+  objective     of sentiment: classification, or with task.label=score regression (objective.low, objective.high);
+                of transcripts: transcription (letters), transcription_words, transcription_pieces (pieces of words:
                 objective.num_pieces=200, pip install "avpipe[subwords]")
   split.by      auto (official, else group), official, group, random
   data          data.batch_size, data.workers, data.sampling=natural|balanced|companions

@@ -37,9 +37,9 @@ def cost_of(bundle: Bundle) -> dict[str, float]:
     if wanted.sample_rate:
         waveform = (0.1 * torch.randn(1, round(seconds * wanted.sample_rate), generator=draw)).numpy()
     if preprocessor.video is not None:
-        size = preprocessor.video.size_px
+        height, width = preprocessor.video.shape_px
         steps = preprocessor.video.num_steps(seconds)
-        frames = torch.randint(0, 256, (steps, size, size, 3), generator=draw, dtype=torch.uint8).numpy()
+        frames = torch.randint(0, 256, (steps, height, width, 3), generator=draw, dtype=torch.uint8).numpy()
     clip = Clip(Path("a window"), 0.0, waveform, wanted.sample_rate, frames, None, Coverage())
     with single_threaded(), torch.inference_mode():
         batch = collate([preprocessor(clip)], preprocessor.window_steps)

@@ -145,9 +145,9 @@ def _scored(corpus: Corpus, example: Example, answer: TaskAnswer | Decoded) -> S
     )
 
 
-def _as_text(answer: TaskAnswer) -> str:
+def _as_text(answer: TaskAnswer | Decoded) -> str:
     """A label, a transcript, or a list of transitions."""
-    if answer.boundaries is not None:
+    if isinstance(answer, TaskAnswer) and answer.boundaries is not None:
         return told(answer.boundaries)
     return str(answer.label if answer.text is None else answer.text)
 

@@ -125,4 +125,4 @@ class LowRankFusion(nn.Module):
             present = (lengths[sense] > 0)[:, None]
             product = product * factor(self.norms[sense](embeddings[sense]) * present)
         assert isinstance(product, Tensor)
-        return self.weights @ product.unflatten(1, (len(self.weights), self.out_dim)) + self.bias
+        return self.weights @ product.reshape(-1, len(self.weights), self.out_dim) + self.bias
