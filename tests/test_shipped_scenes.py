@@ -21,7 +21,7 @@ def test_it_is_small_and_its_windows_overlap_by_what_its_network_sees():
     folder = find_bundle("scenes")
     assert sum(path.stat().st_size for path in folder.iterdir()) < 5_000_000
     bundle = load_bundle(folder)
-    assert bundle.preprocessor.video.context_frames >= bundle.network.encoders["video"].reach
+    assert bundle.preprocessor.video.context_frames >= bundle.network.get_submodule("encoders.video").reach
 
 
 def moving(seed, length, step=1):
