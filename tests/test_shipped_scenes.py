@@ -8,8 +8,10 @@ import avpipe
 from avpipe.bundle import find_bundle, load_bundle, read_origin
 from avpipe.corpora import MadeFilms, make_split
 from avpipe.corpora.editing.pictures import drawn_picture
+from avpipe.features import EveryFrame
 from avpipe.inference.evaluate import evaluate
 from avpipe.media import write_video
+from avpipe.networks import SequenceNetwork, ShotEncoder
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +23,11 @@ def test_it_is_small_and_its_windows_overlap_by_what_its_network_sees():
     folder = find_bundle("scenes")
     assert sum(path.stat().st_size for path in folder.iterdir()) < 5_000_000
     bundle = load_bundle(folder)
-    assert bundle.preprocessor.video.context_frames >= bundle.network.get_submodule("encoders.video").reach
+    assert isinstance(bundle.network, SequenceNetwork)
+    video, encoder = bundle.preprocessor.video, bundle.network.encoders["video"]
+    assert isinstance(video, EveryFrame)
+    assert isinstance(encoder, ShotEncoder)
+    assert video.context_frames >= encoder.reach
 
 
 def moving(seed, length, step=1):
