@@ -17,6 +17,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -147,11 +148,10 @@ def bench_reading(title: str, batches: Batches) -> bool:
     cv2, decoders, transforms = peer("cv2"), peer("torchcodec.decoders"), peer("torchcodec.transforms")
     if cv2 is not None:
         cv2.setNumThreads(1)  # of its scaling, as torch's below
-        jobs["opencv"] = lambda: batches.of(with_opencv(cv2, batches))
+        jobs["opencv"] = partial(batches.of, with_opencv(cv2, batches))
     if decoders is not None and transforms is not None:
         for mode in ("exact", "approximate"):
-            read = with_torchcodec(decoders, transforms, batches, mode)
-            jobs[f"torchcodec {mode}"] = lambda read=read: batches.of(read)
+            jobs[f"torchcodec {mode}"] = partial(batches.of, with_torchcodec(decoders, transforms, batches, mode))
     mine = batches.ours()
     for name, job in jobs.items():
         if name != "avpipe":
