@@ -176,7 +176,7 @@ def test_a_task_of_two_senses_has_an_encoder_for_each():
     encoders = config["network"]["encoders"]
     assert encoders["audio"]["_target_"] == "avpipe.networks.ResidualEncoder2d"
     assert encoders["video"]["_target_"] == "avpipe.networks.ResidualEncoder3d"
-    with pytest.raises(ArgumentError, match="audio_encoder=nothing: no such encoder; choose from: .*residual2d"):
+    with pytest.raises(ArgumentError, match=r"audio_encoder=nothing: no such encoder; choose from: .*residual2d"):
         compose("train", ["task=sentiment", "audio_encoder=nothing"])
 
 
