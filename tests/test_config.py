@@ -173,3 +173,19 @@ def test_a_task_may_bring_its_own_recipe_and_an_override_beats_it():
     assert (config["cache"]["kind"], config["trainer"]["max_epochs"]) == ("features", 50)
     config = plain(compose("train", ["task=emotion", "cache=none", "trainer.max_epochs=7", "augment=voice"]))
     assert (config["cache"]["kind"], config["trainer"]["max_epochs"]) == ("none", 7)
+
+
+def test_a_task_of_two_senses_has_an_encoder_for_each():
+    config = plain(compose("train", ["task=sentiment", "audio_encoder=residual2d_fine", "video_encoder=residual3d"]))
+    encoders = config["network"]["encoders"]
+    assert encoders["audio"]["_target_"] == "avpipe.networks.ResidualEncoder2d"
+    assert encoders["video"]["_target_"] == "avpipe.networks.ResidualEncoder3d"
+    with pytest.raises(ArgumentError, match=r"audio_encoder=nothing: no such encoder; choose from: .*residual2d"):
+        compose("train", ["task=sentiment", "audio_encoder=nothing"])
+
+
+@pytest.mark.parametrize("fusion", ["concatenation", "gating", "low_rank", "cross_modal"])
+def test_two_senses_meet_in_every_fusion(fusion):
+    config = plain(compose("train", ["task=sentiment", f"fusion={fusion}", "task.label=score", "objective=regression"]))
+    assert instantiate(config["objective"]).num_outputs == 1
+    assert instantiate({**config["network"], "num_outputs": 1}).senses == ("audio", "video")

@@ -34,6 +34,8 @@ class AnswerView:
     text: str
     others: tuple[tuple[str, float], ...]
     """The labels that come next, with their scores."""
+    senses: tuple[tuple[str, float], ...]
+    """Those that were used, and what each added to the score; empty where the bundle has but one."""
     segments: tuple[tuple[Segment, int | None], ...]
     """Each with its colour; empty where one window is all."""
     end_sec: float
@@ -105,6 +107,7 @@ class _Rows:
             score=answer["score"],
             text=text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "…",
             others=tuple(others),
+            senses=tuple((answer.get("senses") or {}).items()),
             segments=tuple((stretch, self._colours.get((task, stretch.label))) for stretch in stretches),
             end_sec=stretches[-1].end_sec if stretches else 0.0,
         )
