@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from avpipe.augment.draw import child_generator
+from avpipe.corpora import Example
 from avpipe.corpora.editing import Material, Style, make_film
 from avpipe.corpora.made_films import read_materials, recordings_of
 from avpipe.media import Clip
@@ -36,9 +37,14 @@ class EditedFilm:
         gradual: float = 0.4,
         drawn: float = 0.3,
     ) -> None:
-        self.recordings = recordings_of(root)["train"]
+        self.root = root
         self.frames = frames
         self.style = Style((height_px, width_px), gradual, drawn=drawn)
+
+    @cached_property
+    def recordings(self) -> list[Example]:
+        """Of the training side; looked for when the first film is drawn."""
+        return recordings_of(self.root)["train"]
 
     @cached_property
     def materials(self) -> list[Material]:
