@@ -26,7 +26,7 @@ import torch
 
 from avpipe.config import compose, instantiate, plain
 from avpipe.corpora import Example
-from avpipe.features import Preprocessor, collate
+from avpipe.features import FrameStack, Preprocessor, collate
 from avpipe.media import find_media
 from avpipe.training.recordings import Reader, Recording, measure
 from scripts.bench_media import Job, long_film, peer, report
@@ -56,7 +56,7 @@ class Batches:
     """
 
     def __init__(self, preprocessor: Preprocessor, wanted: Sequence[Place]) -> None:
-        assert preprocessor.video is not None
+        assert isinstance(preprocessor.video, FrameStack)
         self.video = preprocessor.video
         self.reader = Reader(preprocessor)
         self.wanted = wanted
