@@ -69,7 +69,7 @@ def test_a_gap_of_one_frame_does_not_part_a_transition_and_one_frame_is_none():
 
 def test_a_transition_needs_one_sure_frame():
     scores = scores_of(60, spans=[(20, 30)])
-    scores[20:30, 1] = 0.6
+    scores[20:30, 1] = 0.55
     assert answer_of(scores).text == ""
 
 

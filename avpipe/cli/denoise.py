@@ -20,9 +20,9 @@ hidden journal: the same command again does only what is missing or has changed.
   audio_codec         for sounds whose own codec cannot be written, such as aac, flac, opus
   overwrite           true: whatever stands at the output may be replaced
   report              auto, false, or the path of the page (auto: none for a single file)
-  timeout_sec, max_memory_mb
-                      in a folder: of a file that says nothing for so long, or takes so much memory, the row is an error
-                      (null: no limit; there is none with workers=0)
+  timeout_sec         in a folder: of a file of which nothing comes for so long the row is an error (null: no limit;
+                      there is none with workers=0)
+  max_memory_mb       in a folder: of a file that takes more memory the row is an error (null: no limit; as above)
   workers             processes, auto or a number
   device              cpu, auto, cuda, mps
 

@@ -61,6 +61,9 @@ class TimeConv(nn.Module):
         self, in_dim: int, channels: int = 192, kernels: Sequence[int] = (7, 9, 11, 13), dropout: float = 0.1
     ) -> None:
         super().__init__()
+        self._begin(in_dim, channels, kernels, dropout)
+
+    def _begin(self, in_dim: int, channels: int, kernels: Sequence[int], dropout: float) -> None:
         self.narrow = nn.Sequential(nn.Conv1d(in_dim, channels, 1, bias=False), nn.BatchNorm1d(channels), nn.ReLU())
         self.blocks = nn.ModuleList(SeparableBlock(channels, kernel, dropout) for kernel in kernels)
         self.out_dim = channels
@@ -95,8 +98,9 @@ class TimeConvEncoder(TimeConv):
     def __init__(
         self, front: nn.Module, channels: int = 192, kernels: Sequence[int] = (7, 9, 11, 13), dropout: float = 0.1
     ) -> None:
-        super().__init__(cast(Encoder, front).out_dim, channels, kernels, dropout)
-        self.front = front
+        nn.Module.__init__(self)
+        self.front = front  # first, since layers are told in the order of the data
+        self._begin(cast(Encoder, front).out_dim, channels, kernels, dropout)
         self.context_steps += getattr(front, "context_steps", 0)
 
     @property

@@ -51,8 +51,8 @@ def test_a_folder_comes_back_clean(gate, recordings, elsewhere):
     assert all(set(row) == KEYS and row["action"] == "cleaned" for row in rows)
     written = {path.relative_to(elsewhere / "clean").as_posix() for path in (elsewhere / "clean").rglob("*")}
     assert written == {
-        ".avpipe-denoise.sqlite", "a", "a/x.wav", "b", "b/x.flac", "denoise.jsonl", "odd [name] 😀#%.wav",
-        "report.html",
+        ".avpipe-denoise.sqlite", ".avpipe-denoise.sqlite.claims", "a", "a/x.wav", "b", "b/x.flac", "denoise.jsonl",
+        "odd [name] 😀#%.wav", "report.html",
     }  # fmt: skip
     assert "3 files: 3 cleaned" in said
     before = (elsewhere / "clean" / "denoise.jsonl").read_bytes()

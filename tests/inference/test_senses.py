@@ -1,7 +1,6 @@
 """Bundles of two senses: both cut from one timeline, either alone an answer, and told what each adds."""
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,14 +8,13 @@ import pytest
 import torch
 from torch import nn
 
-import avpipe.cli.evaluate as evaluate_command
 from avpipe.bundle import Origin, load_bundle, save_bundle
-from avpipe.cli.command import run
 from avpipe.config import instantiate
 from avpipe.inference import Predictor
 from avpipe.inference.senses import SensesHeard
 from avpipe.media import write_audio, write_video
 from avpipe.objectives import Decoded, Regression
+from tests.cli.test_commands import avpipe
 from tests.synthetic import tone
 from tests.tiny import AUDIO, VIDEO, specs_of
 
@@ -154,7 +152,7 @@ def test_contributions_are_shapleys():
     assert lacking.contributions(None) == pytest.approx({"audio": 0.2})
 
 
-def test_evaluation_prints_three_columns(tmp_path, media, monkeypatch, capsys):
+def test_evaluation_prints_three_columns(tmp_path, media):
     bundle = save_film_bundle(tmp_path / "bundle")
     rows = ["path,label,group,split"]
     for name in ("both.mkv", "silent.mkv", "sound.wav", "late.mkv"):
@@ -163,9 +161,8 @@ def test_evaluation_prints_three_columns(tmp_path, media, monkeypatch, capsys):
     (tmp_path / "list.csv").write_text("\n".join(rows) + "\n")
     arguments = [f"bundle={bundle}", "corpus=manifest", f"corpus.path={tmp_path / 'list.csv'}", "split=all"]
     output = tmp_path / "out" / "metrics.json"
-    monkeypatch.setattr(sys, "argv", ["evaluate", *arguments, f"output={output}", "workers=0", "device=cpu"])
-    assert run("evaluate", evaluate_command.main) == 0
-    printed = capsys.readouterr().out
+    status, printed, told = avpipe("evaluate", *arguments, f"output={output}", "workers=0", "device=cpu")
+    assert status == 0, told
     assert all(column in printed for column in ("by sense", "audio", "video", "both"))
     content = json.loads(output.read_text())
     assert {sense: column["num_examples"] for sense, column in content["senses"].items()} == {
