@@ -1,6 +1,5 @@
 """CMU-MOSEI: opinions spoken into cameras, with a score of sentiment for each sentence."""
 
-import math
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import NamedTuple
 from avpipe.corpora.corpus import SIDE_NAMES, SIDES, Corpus, choose_label, find_root
 from avpipe.corpora.errors import CorpusError
 from avpipe.corpora.example import Example
-from avpipe.corpora.tables import Row, read_table
+from avpipe.corpora.tables import Row, finite, read_table
 from avpipe.media import find_media
 
 LOW, HIGH = -3.0, 3.0
@@ -99,11 +98,8 @@ class CmuMosei(Corpus):
 
     def _number(self, row: Row, column: str) -> float:
         cell = row.cells[column]
-        try:
-            number = float(cell)
-        except ValueError:
-            number = math.nan
-        if not math.isfinite(number):
+        number = finite(cell)
+        if number is None:
             raise self._error(row, f"{column} {cell!r} is no number", "mend it or remove the line")
         return number
 

@@ -1,7 +1,6 @@
 """Manifests: any recordings, told in a list."""
 
 import json
-import math
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 from avpipe.corpora.corpus import SIDE_NAMES, SIDES, Corpus, existing_folder
 from avpipe.corpora.errors import CorpusError
 from avpipe.corpora.example import Example
-from avpipe.corpora.tables import Row, read_table, unreadable
+from avpipe.corpora.tables import Row, finite, read_table, unreadable
 from avpipe.errors import ArgumentError
 from avpipe.media import MediaError, read_boxes
 
@@ -107,11 +106,8 @@ class Manifest(Corpus):
         return path
 
     def _score(self, row: Row, cell: str) -> float:
-        try:
-            score = float(cell)
-        except ValueError:
-            score = math.nan
-        if not math.isfinite(score):
+        score = finite(cell)
+        if score is None:
             raise self._error(row, f"label {cell!r} is no number", "give scores, or task.label=sentiment for classes")
         return score
 
@@ -128,11 +124,8 @@ class Manifest(Corpus):
         cell = row.cells.get(column)
         if not cell:
             return None
-        try:
-            seconds = float(cell)
-        except ValueError:
-            seconds = math.nan
-        if not (math.isfinite(seconds) and seconds >= 0):
+        seconds = finite(cell)
+        if seconds is None or seconds < 0:
             raise self._error(row, f"{column} {cell!r} is no time", "give seconds, such as 1.5")
         return seconds
 

@@ -1,6 +1,7 @@
 """Reading the tables that say what a corpus holds."""
 
 import csv
+import math
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,6 +37,15 @@ def read_table(path: Path, columns: tuple[str, ...], delimiter: str = ",", quote
             return [_row(path, reader.line_num, header, cells) for cells in reader if cells]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise unreadable(path, error) from error
+
+
+def finite(cell: str) -> float | None:
+    """A cell as a number; None: it is none, or no finite one."""
+    try:
+        number = float(cell)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def unreadable(path: Path, error: Exception) -> CorpusError:

@@ -182,8 +182,8 @@ class Journal:
 
 def _of_all(told: Callable[[Path], str], job: Named) -> str:
     """What is told of a file, and of the boxes beside it, where there are any; empty where nothing is of the file."""
-    boxes = boxes_file(job.path)
-    return told(job.path) and " ".join([told(job.path), *([told(boxes)] if boxes else [])])
+    of_file, boxes = told(job.path), boxes_file(job.path)
+    return f"{of_file} {told(boxes)}" if of_file and boxes else of_file
 
 
 def state_of(path: Path) -> str:
