@@ -12,6 +12,9 @@ from avpipe.errors import ArgumentError, AvpipeError
 
 _OVERRIDE = re.compile(r"[+~]{0,2}[A-Za-z_][\w.@/-]*=")
 
+_INTERRUPTED = 130
+"""Exit status that shells have for it."""
+
 Body = Callable[[Mapping[str, Any]], int]
 
 
@@ -46,6 +49,8 @@ def guarded(body: Callable[[], int]) -> int:
         if error.filename is None:
             raise
         return _refuse(f"{error.filename}: {error.strerror}", 1)
+    except KeyboardInterrupt:
+        return _refuse("interrupted; what is done is kept, and the same command goes on", _INTERRUPTED)
 
 
 def parse(

@@ -28,6 +28,10 @@ FILM.shots.jpg (a picture a shot) and FILM.edl; other bundles of the same run la
   timeout_sec, max_memory_mb
                of a file that says nothing for so long, or takes so much memory to decode, the row is an error
                (null: no limit; there is none with workers=0)
+  plan         true: nothing is written; a table tells how many files there are, how many of them cannot be read or were
+               answered before, and about how long the others would take and how much memory, by a few that are timed
+  watch        true: goes on looking at the folder; a file is answered once it has not grown for settle_sec (5), and
+               Ctrl-C ends with everything written
   batch_size   windows a batch
   workers      decoding processes, auto or a number
   device       auto, cpu, cuda, mps
@@ -40,10 +44,8 @@ example: avpipe predict bundle=digits input=recordings output=answers
          avpipe predict bundle=speaker gallery=people input=meetings output=answers format=[jsonl,rttm]
 """
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,36 +54,55 @@ from avpipe.bundle import Bundle, find_bundle, load_bundle
 from avpipe.cli.command import run
 from avpipe.device import choose_device, worker_count
 from avpipe.errors import ArgumentError
-from avpipe.files import write_text
 from avpipe.inference import Predictor, enrol, tell_notices
+from avpipe.inference.folder_run import FolderRun
 from avpipe.inference.formats import writers
 from avpipe.inference.inputs import find_jobs
-from avpipe.inference.journal import Journal
-from avpipe.inference.policy import Policy, Told
+from avpipe.inference.plan import make_plan
+from avpipe.inference.policy import Policy
 from avpipe.inference.search import beam_settings, searching
-from avpipe.inference.shot_files import write_sheets
 from avpipe.inference.subtitles import SUBTITLES
-from avpipe.inference.summary import print_summary, summarise
+from avpipe.inference.summary import print_plan, print_summary
 from avpipe.inference.vad import check_vad
 from avpipe.inference.voices import voices_among
+from avpipe.inference.watch import Watch, watch_folder
 from avpipe.inference.workers import Limits
 from avpipe.objectives import Boundaries, Enhancement, Transcription
 from avpipe.progress import counted
-from avpipe.report import located, write_prediction_report
 
 
 def main(config: Mapping[str, Any]) -> int:
     check_vad(config["vad"])
-    names = config["bundle"] if isinstance(config["bundle"], list) else [config["bundle"]]
-    device = choose_device(config["device"]["name"])
+    if config["watch"]:
+        return _watched(config)
     jobs = find_jobs(Path(config["input"]))
-    bundles = [load_bundle(find_bundle(name), device) for name in names]
-    for bundle in bundles:
-        if isinstance(bundle.objective, Enhancement):
-            raise ArgumentError(f"bundle={bundle.name}", "filters sound and labels nothing", "use avpipe denoise")
-    tell_notices(bundles)
-    finds_shots = any(isinstance(bundle.objective, Boundaries) for bundle in bundles)
-    formats = _formats(config["format"], finds_shots)
+    run = _prepared(config, len(jobs))
+    if config["plan"]:
+        with run.answers() as answers:
+            print_plan(make_plan(jobs, answers, run.predictor, run.policy))
+        return 0
+    with run.journal() as journal:
+        num_answered = run.answer(counted(jobs, len(jobs), "files"), journal)
+        while waiting := journal.elsewhere():
+            run.answer(waiting, journal)
+        totals = run.write(jobs, journal)
+    print_summary(totals, len(jobs) - num_answered, run.output)
+    return 1 if totals["statuses"].get("error") else 0
+
+
+def _watched(config: Mapping[str, Any]) -> int:
+    watch = Watch(Path(config["input"]), config["settle_sec"])
+    run = _prepared(config)
+    print(f"looking at {watch.folder}; Ctrl-C ends", file=sys.stderr, flush=True)
+    totals, num_answered = watch_folder(run, watch)
+    print_summary(totals, totals["num_files"] - num_answered, run.output)
+    return 1 if totals["statuses"].get("error") else 0
+
+
+def _prepared(config: Mapping[str, Any], num_jobs: int | None = None) -> FolderRun:
+    """What is to be done with each file, of which there are so many; None: nobody knows."""
+    bundles = _bundles(config)
+    formats = _formats(config["format"], any(isinstance(bundle.objective, Boundaries) for bundle in bundles))
     write_each = writers(formats)
     bundles = searching(bundles, beam_settings(config["decoding"]))
     output = Path(config["output"])
@@ -100,25 +121,26 @@ def main(config: Mapping[str, Any]) -> int:
     policy = Policy(config["min_coverage"], config["min_score"], config["top_k"])
     if policy.told:
         settings["policy"] = policy.told
-    workers = min(worker_count(config["workers"]), len(jobs))
+    workers = worker_count(config["workers"]) if num_jobs is None else min(worker_count(config["workers"]), num_jobs)
     limits = Limits(config["timeout_sec"], config["max_memory_mb"])
     speech, turns = "speech" in settings, "turns" in settings
     predictor = Predictor(bundles, config["batch_size"], workers, turns, speech, config["vad"], limits)
-    with Journal(output, settings) as journal:
-        sink = Told(journal, policy)
-        summary = predictor.run(counted(journal.pending(jobs), len(jobs), "files"), sink)
-        while waiting := journal.elsewhere():
-            predictor.run(journal.pending(waiting), sink)
-        for write in write_each:
-            write(output, journal.records(jobs))
-        totals = summarise(journal.records(jobs), settings)
-        root = Path(config["input"])
-        find = partial(located, root)
-        sheets = write_sheets(output, journal.records(jobs), find) if finds_shots else {}
-        write_prediction_report(output / "report.html", journal.records(jobs), root, totals, sheets=sheets)
-    write_text(output / "summary.json", json.dumps(totals, indent=2, ensure_ascii=False) + "\n")
-    print_summary(totals, len(jobs) - sum(summary.statuses.values()), output)
-    return 1 if totals["statuses"].get("error") else 0
+    return FolderRun(predictor, policy, settings, write_each, Path(config["input"]), output)
+
+
+def _bundles(config: Mapping[str, Any]) -> list[Bundle]:
+    """
+    Raises:
+        ArgumentError: for one that is not there, or that labels nothing.
+    """
+    names = config["bundle"] if isinstance(config["bundle"], list) else [config["bundle"]]
+    device = choose_device(config["device"]["name"])
+    bundles = [load_bundle(find_bundle(name), device) for name in names]
+    for bundle in bundles:
+        if isinstance(bundle.objective, Enhancement):
+            raise ArgumentError(f"bundle={bundle.name}", "filters sound and labels nothing", "use avpipe denoise")
+    tell_notices(bundles)
+    return bundles
 
 
 def _formats(asked: Any, finds_shots: bool) -> list[str]:

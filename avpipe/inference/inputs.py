@@ -7,19 +7,26 @@ from avpipe.inference.prediction import Job
 from avpipe.media import find_media
 
 
-def find_jobs(given: Path) -> list[Job]:
+def find_jobs(given: Path, may_be_empty: bool = False) -> list[Job]:
     """The files to answer, each once, under names that are relative to the input.
+
+    A folder in it that cannot be listed stands for what may be in it, and will be a row that says so.
 
     Args:
         given: a media file; a ``.txt`` list of paths, one a line, relative to the list or to the working folder; or a
             folder, which is searched to any depth.
+        may_be_empty: whether a folder without media is one to which they may come yet.
 
     Raises:
         ArgumentError: if there is nothing there, or no media in it.
     """
     if given.is_dir():
-        jobs = [Job(printable(path.relative_to(given).as_posix()), path) for path in find_media(given)]
-        if not jobs:
+        closed: list[Path] = []
+        paths = [*find_media(given, lambda problem: closed.append(Path(problem.subject))), *closed]
+        if given in closed:
+            raise ArgumentError(f"input={given}", "cannot be listed", "check its permissions")
+        jobs = [Job(printable(path.relative_to(given).as_posix()), path) for path in paths]
+        if not jobs and not may_be_empty:
             raise ArgumentError(f"input={given}", "no media file in this folder", "name another folder")
         return jobs
     if not given.exists():

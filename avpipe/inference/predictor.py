@@ -88,6 +88,11 @@ class Predictor:
         if turns:
             voices_among(bundles, "turns", thresholds=True)
 
+    @property
+    def finds_shots(self) -> bool:
+        """Whether one of the bundles looks for the shots of films."""
+        return any(isinstance(bundle.objective, Boundaries) for bundle in self.bundles)
+
     def __call__(self, path: str | Path) -> Prediction:
         """The answer for one file; what cannot be read is an answer of status ``error``."""
         collected: list[Prediction] = []

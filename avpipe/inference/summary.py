@@ -8,6 +8,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from avpipe.inference.plan import Plan
+
 
 def summarise(records: Iterable[Mapping[str, Any]], settings: Mapping[str, Any]) -> dict[str, Any]:
     """Files by status, seconds, labels by task, and what is noted of answers that are ``ok``, besides the settings."""
@@ -65,3 +67,41 @@ def print_summary(totals: Mapping[str, Any], num_kept: int, output: Path) -> Non
         told = f"{number} of the ok answers carry a note, the first: {totals['notes']['first']}"
         console.print(f"{told} (each: reason in {output / 'report.html'})", soft_wrap=True, highlight=False)
     console.print(f"answers: {output}", soft_wrap=True, highlight=False)
+
+
+MAX_BAD = 10
+"""Files that cannot be read are told of by name, so many of them."""
+
+
+def print_plan(plan: Plan) -> None:
+    """Print what :func:`avpipe.inference.plan.make_plan` found."""
+    console = Console(markup=False, emoji=False)
+    table = Table("what", "how much", show_header=False)
+    table.add_row("files", str(plan.num_files))
+    table.add_row("answered before", str(plan.num_answered))
+    table.add_row("cannot be read", str(len(plan.bad)))
+    kinds = ", ".join(f"{count} {suffix}" for suffix, count in plan.kinds.most_common())
+    table.add_row("to answer", f"{plan.num_to_answer}{f' ({kinds})' if kinds else ''}")
+    guessed = f" ({plan.num_guessed} files reckoned by their size)" if plan.num_guessed else ""
+    table.add_row("length", f"{_duration(plan.seconds)}{guessed}")
+    table.add_row("size", f"{plan.size_bytes / 1e6:.1f} MB")
+    if plan.needed_sec is not None:
+        table.add_row("time, about", _duration(plan.needed_sec))
+        memory = "not told by this system" if plan.most_bytes is None else f"{plan.most_bytes / 1e6:.0f} MB"
+        table.add_row("memory, about", memory)
+        sampled = f"{plan.num_sampled} files, {_duration(plan.sampled_sec)} of media in {_duration(plan.took_sec)}"
+        table.add_row("by a sample of", sampled)
+    console.print(table)
+    for reason in plan.bad[:MAX_BAD]:
+        console.print(f"cannot be read: {reason}", soft_wrap=True, highlight=False)
+    if len(plan.bad) > MAX_BAD:
+        console.print(f"and {len(plan.bad) - MAX_BAD} more", highlight=False)
+    console.print("nothing was written", highlight=False)
+
+
+def _duration(seconds: float) -> str:
+    """Seconds as a person says them."""
+    for unit_sec, name in ((3600.0, "h"), (60.0, "min")):
+        if seconds >= 2.0 * unit_sec:
+            return f"{seconds / unit_sec:.1f} {name}"
+    return f"{seconds:.1f} s"

@@ -8,6 +8,7 @@ import gc
 import multiprocessing
 import os
 import resource
+import signal
 import threading
 import time
 import warnings
@@ -213,13 +214,15 @@ def _assign(worker: _Worker, queue: Iterator[Any]) -> None:
 
 def _serve(connection: Connection, other_end: Connection, work: Work, limits: Limits) -> None:
     other_end.close()  # or the pipe would stay open when the main process dies
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all, and the main process says when to end
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     torch.set_num_threads(1)
     if limits.max_memory_mb is not None:
         threading.Thread(target=_watch_memory, args=(limits.max_memory_mb * 1e6,), daemon=True).start()
     try:
         while True:
             work(connection.recv(), connection.send)
-    except (EOFError, ConnectionError, KeyboardInterrupt):
+    except (EOFError, ConnectionError):
         return  # the main process has left
 
 

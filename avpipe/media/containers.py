@@ -51,6 +51,8 @@ def readable_head(path: Path) -> bytes:
     """
     try:
         mode = path.stat().st_mode
+        if stat.S_ISDIR(mode) and not os.access(path, os.R_OK | os.X_OK):
+            raise UnreadableMedia(path, "is a folder that cannot be listed", "check its permissions")
         if stat.S_ISDIR(mode):
             raise UnreadableMedia(path, "is a folder", "name a file")
         if not stat.S_ISREG(mode):

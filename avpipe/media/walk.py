@@ -1,6 +1,8 @@
 """Finding media files in a tree of folders."""
 
+import errno
 import os
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -46,21 +48,32 @@ def _walk(
     folder: Path, on_error: Callable[[UnreadableMedia], None] | None, above: tuple[os.stat_result, ...]
 ) -> Iterator[Path]:
     """Files below a folder; ``above`` are the folders that lead to it, itself among them."""
-    for path in _listed(folder, on_error):
-        if path.is_dir():
-            status = path.stat()
+    for path, status in _listed(folder, on_error):
+        if stat.S_ISDIR(status.st_mode):
             if not any(os.path.samestat(status, one) for one in above):
                 yield from _walk(path, on_error, (*above, status))
-        elif path.suffix.lower() in MEDIA_SUFFIXES and path.is_file():
+        elif path.suffix.lower() in MEDIA_SUFFIXES and stat.S_ISREG(status.st_mode):
             yield path
 
 
-def _listed(folder: Path, on_error: Callable[[UnreadableMedia], None] | None) -> list[Path]:
+def _listed(folder: Path, on_error: Callable[[UnreadableMedia], None] | None) -> list[tuple[Path, os.stat_result]]:
+    """What is in a folder, with what it is; links that lead nowhere are left out."""
     try:
-        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+        paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+        return [(path, status) for path in paths if (status := _status(path)) is not None]
     except OSError as error:
         problem = UnreadableMedia(folder, f"cannot be listed ({error.strerror})", "check its permissions")
         if on_error is None:
             raise problem from error
         on_error(problem)
         return []
+
+
+def _status(path: Path) -> os.stat_result | None:
+    """None: a link that leads nowhere, or a file that is gone by now."""
+    try:
+        return path.stat()
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            return None
+        raise
