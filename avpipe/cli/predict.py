@@ -124,7 +124,7 @@ def _prepared(config: Mapping[str, Any], num_jobs: int | None = None) -> FolderR
     workers = worker_count(config["workers"]) if num_jobs is None else min(worker_count(config["workers"]), num_jobs)
     limits = Limits(config["timeout_sec"], config["max_memory_mb"])
     speech, turns = "speech" in settings, "turns" in settings
-    predictor = Predictor(bundles, config["batch_size"], workers, turns, speech, config["vad"], limits)
+    predictor = Predictor(bundles, config["batch_size"], workers, turns, speech, config["vad"], limits, sketches=True)
     return FolderRun(predictor, policy, settings, write_each, Path(config["input"]), output)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -11,6 +12,9 @@ from avpipe.inference.prediction import Job
 from avpipe.inference.speech import Stretch, is_silent, levels_db
 from avpipe.inference.vad import TRACKS
 from avpipe.media import BoxTrack, Clip, Coverage, MediaError, NoSuchStream, find_boxes, stream_clips
+
+if TYPE_CHECKING:
+    from avpipe.report import Sketch, Thumbnail
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,8 @@ class Request:
     """Which of :data:`avpipe.inference.vad.TRACKS` finds speech in its windows; None: nobody asks."""
     quiet_sec: float = 0.0
     """Of silence that is put in front of a file's sound, and behind it."""
+    sketched: bool = False
+    """Whether a small picture of the file is made from its windows."""
 
     def views(self, clip: Clip, is_first: bool, is_last: bool) -> list[Features]:
         """The features of a window, once a crop, with the silence in front of the first and behind the last."""
@@ -64,6 +70,8 @@ class Finished:
     """Hz of the file's own sound."""
     notes: Mapping[int, str] = field(default_factory=dict)
     """What else is to be known before an answer is trusted, by the places of preprocessors."""
+    thumbnail: "Thumbnail | None" = None
+    """Where one was asked for, and there is something to see."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +90,7 @@ def decode(job: Job, requests: Sequence[Request]) -> Iterator[Message]:
     """Decode a file once for all bundles: a message for each window, then one that it is finished or failed."""
     tracks = {place: TRACKS[request.vad]() for place, request in enumerate(requests) if request.vad is not None}
     plans = [request.preprocessor.plan for request in requests]
+    sketch = _sketch(requests)
     try:
         boxes, notes = _boxes(job, requests), dict[int, str]()
         with stream_clips(job.path, plans, job.start_sec, job.end_sec) as clips:
@@ -91,10 +100,13 @@ def decode(job: Job, requests: Sequence[Request]) -> Iterator[Message]:
                 if plan in boxes and clip.picture_px and (note := boxes[plan].note(clip.picture_px)):
                     notes[plan] = note
                 with single_threaded():
-                    start_sec, clip = clip.start_sec, requests[plan].preprocessor.cut(clip, boxes.get(plan))
+                    start_sec, whole = clip.start_sec, clip
+                    clip = requests[plan].preprocessor.cut(clip, boxes.get(plan))
                     views = [each for each in requests[plan].views(clip, is_first, is_last) if each]
                     if plan in tracks:
                         tracks[plan].add(clip)
+                    if sketch is not None and requests[plan].sketched and views:
+                        _draw(sketch, whole, views[0], requests[plan].preprocessor)
                 for features in views:
                     arrays = {sense: value.numpy() for sense, value in features.items()}
                     quiet_sec = is_first * requests[plan].quiet_sec + start_sec - clip.start_sec
@@ -102,12 +114,30 @@ def decode(job: Job, requests: Sequence[Request]) -> Iterator[Message]:
                     yield Window(plan, start_sec, end_sec, arrays, silent, quiet_sec, len(views), times_sec)
             with single_threaded():
                 speech = {plan: track.stretches() for plan, track in tracks.items()}
+                thumbnail = None if sketch is None else sketch.thumbnail()
             missing = {plan: error.reason for plan, error in clips.absent.items()}
-            yield Finished(clips.coverage, missing, speech, clips.sound_rate, notes)
+            yield Finished(clips.coverage, missing, speech, clips.sound_rate, notes, thumbnail)
     except NoSuchStream as error:
         yield Failed(str(error), "abstained")
     except MediaError as error:
         yield Failed(str(error), "error")
+
+
+def _sketch(requests: Sequence[Request]) -> "Sketch | None":
+    if not any(request.sketched for request in requests):
+        return None
+    from avpipe.report import Sketch  # which loads matplotlib, that a prediction alone does without
+
+    return Sketch()
+
+
+def _draw(sketch: "Sketch", clip: Clip, features: Features, preprocessor: Preprocessor) -> None:
+    if clip.frames is not None and clip.frame_times_sec is not None and len(clip.frames):
+        sketch.add_frames(clip.frames, clip.frame_times_sec)
+    if "audio" in features:
+        steps = round(preprocessor.hop_sec / preprocessor.frame_sec("audio"))
+        mel = features["audio"][0, :, :steps].numpy()
+        sketch.add_mel(mel, mel.shape[1] * preprocessor.frame_sec("audio"))
 
 
 def _boxes(job: Job, requests: Sequence[Request]) -> dict[int, BoxTrack]:

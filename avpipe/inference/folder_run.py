@@ -9,7 +9,8 @@ from typing import Any
 
 from avpipe.files import write_text
 from avpipe.inference.formats import Writer
-from avpipe.inference.journal import Answers, Journal
+from avpipe.inference.journal import Answers
+from avpipe.inference.pictured import PicturedJournal
 from avpipe.inference.policy import Policy, Told
 from avpipe.inference.prediction import Job
 from avpipe.inference.predictor import Predictor
@@ -36,18 +37,18 @@ class FolderRun:
         """Whether the boxes beside a film determine its answer."""
         return any(bundle.preprocessor.wants_boxes for bundle in self.predictor.bundles)
 
-    def journal(self) -> Journal:
-        return Journal(self.output, self.settings, self.boxes)
+    def journal(self) -> PicturedJournal:
+        return PicturedJournal(self.output, self.settings, self.boxes)
 
     def answers(self) -> Answers:
         """What stands in the output folder, where nothing is to be written."""
         return Answers(self.output, self.settings, self.boxes)
 
-    def answer(self, jobs: Iterable[Job], journal: Journal) -> int:
+    def answer(self, jobs: Iterable[Job], journal: PicturedJournal) -> int:
         """Answer those of the jobs that no answer stands for and nobody else has in hand; returns how many."""
         return sum(self.predictor.run(journal.pending(jobs), Told(journal, self.policy)).statuses.values())
 
-    def write(self, jobs: Sequence[Job], journal: Journal) -> dict[str, Any]:
+    def write(self, jobs: Sequence[Job], journal: PicturedJournal) -> dict[str, Any]:
         """Write the files of answers, the page and the summary; returns what stands in the last."""
         with journal.alone():
             for write in self.writers:
@@ -57,6 +58,7 @@ class FolderRun:
             if self.predictor.finds_shots:
                 sheets = write_sheets(self.output, journal.records(jobs), partial(located, self.root))
             page = self.output / "report.html"
-            write_prediction_report(page, journal.records(jobs), self.root, totals, sheets=sheets)
+            records, thumbnail = journal.records(jobs), journal.thumbnail
+            write_prediction_report(page, records, self.root, totals, thumbnail=thumbnail, sheets=sheets)
             write_text(self.output / "summary.json", json.dumps(totals, indent=2, ensure_ascii=False) + "\n")
         return totals

@@ -4,10 +4,13 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from avpipe.media import Coverage
 from avpipe.objectives import Boundary, Decoded, Word
+
+if TYPE_CHECKING:
+    from avpipe.report import Thumbnail
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,8 @@ class Prediction:
     coverage: Coverage | None = None
     tasks: Mapping[str, TaskAnswer] = field(default_factory=dict)
     """By bundle name."""
+    thumbnail: "Thumbnail | None" = None
+    """Where it was asked for; no part of the record."""
 
     def to_record(self) -> dict[str, Any]:
         """The object of ``predictions.jsonl``; seconds and scores are rounded to six decimals."""

@@ -56,6 +56,7 @@ class Predictor:
         speech: also tell where somebody speaks, with those bundles that transcribe.
         vad: by which rule speech is found for both, and for the times of words: ``energy`` or ``silero``.
         limits: of each decoding process; what is decoded here has none.
+        sketches: also make a small picture of each file, from the same decode.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Predictor:
         speech: bool = False,
         vad: str = "energy",
         limits: Limits = NO_LIMITS,
+        sketches: bool = False,
     ) -> None:
         if batch_size < 1:
             raise ArgumentError(f"batch_size={batch_size}", "must be at least 1")
@@ -82,7 +84,12 @@ class Predictor:
         self.limits = limits
         check_vad(vad)
         self._requests = [
-            Request(bundle.preprocessor, vad if _needs_speech(bundle, turns) else None, _quiet_sec(bundle))
+            Request(
+                bundle.preprocessor,
+                vad if _needs_speech(bundle, turns) else None,
+                _quiet_sec(bundle),
+                sketches and bundle.name in _sketched(bundles),
+            )
             for bundle in bundles
         ]
         if turns:
@@ -260,7 +267,14 @@ class _Run:
         status = "abstained" if not tasks else "partial" if lost else "ok"
         notes = [f"{self.bundles[plan].name}: {note}" for plan, note in finished.notes.items()]
         reason = "; ".join([*missing, *lost, *doubts, *notes])
-        self.deliver(Prediction(job.name, status, reason, finished.coverage, tasks))
+        self.deliver(Prediction(job.name, status, reason, finished.coverage, tasks, finished.thumbnail))
+
+
+def _sketched(bundles: Sequence[Bundle]) -> list[str]:
+    """Names of the first that looks and of the first that listens: between them they show any file."""
+    looking = [bundle.name for bundle in bundles if bundle.preprocessor.video is not None]
+    listening = [bundle.name for bundle in bundles if bundle.preprocessor.audio is not None]
+    return [*looking[:1], *listening[:1]]
 
 
 def _quiet_sec(bundle: Bundle) -> float:

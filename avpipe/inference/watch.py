@@ -12,7 +12,8 @@ from typing import Any, Self, TypeVar
 from avpipe.errors import ArgumentError
 from avpipe.inference.folder_run import FolderRun
 from avpipe.inference.inputs import find_jobs
-from avpipe.inference.journal import Journal, state_of
+from avpipe.inference.journal import state_of
+from avpipe.inference.pictured import PicturedJournal
 from avpipe.inference.prediction import Job
 
 Item = TypeVar("Item")
@@ -146,7 +147,9 @@ def watch_folder(run: FolderRun, watch: Watch) -> tuple[dict[str, Any], int]:
         return run.write(watch.found, journal), num_answered
 
 
-def _answered(run: FolderRun, watch: Watch, jobs: list[Job], journal: Journal, interrupted: Interruption) -> int:
+def _answered(
+    run: FolderRun, watch: Watch, jobs: list[Job], journal: PicturedJournal, interrupted: Interruption
+) -> int:
     """How many of the files are now answered by us; what others have in hand is looked at again the next time."""
     try:
         number = run.answer(interrupted.until(jobs), journal)

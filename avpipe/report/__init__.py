@@ -1,5 +1,7 @@
 """Pages that tell what was trained, measured and answered: each one HTML file that needs nothing else.
 
+The page of a labelled folder, which may be large, has a folder of rows beside it.
+
 Whoever scores answers needs only :class:`ScoredAnswer`: matplotlib and jinja2 are loaded by the first page.
 """
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from avpipe.report.leakage import LeakageReport, write_leakage_report
     from avpipe.report.predictions import located, write_prediction_report
     from avpipe.report.scores import EvaluationReport, TrainingReport, write_evaluation_report, write_training_report
+    from avpipe.report.sketch import Sketch, Thumbnail
     from avpipe.report.sweep import SweepReport, write_sweep_report
 
 __all__ = [
@@ -25,7 +28,9 @@ __all__ = [
     "FoldRow",
     "LeakageReport",
     "ScoredAnswer",
+    "Sketch",
     "SweepReport",
+    "Thumbnail",
     "TrainingReport",
     "explained",
     "located",
@@ -49,6 +54,7 @@ _PAGES = (
     "leakage",
     "predictions",
     "scores",
+    "sketch",
     "sweep",
 )
 

@@ -2,17 +2,15 @@
 
 import heapq
 import itertools
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from avpipe.errors import AvpipeError
 from avpipe.report.before_after import before_after_picture, read_excerpt
 from avpipe.report.drawing import Picture
-from avpipe.report.page import flattened, write_page
+from avpipe.report.page import flattened, link, write_page
 
 Record = Mapping[str, Any]
 
@@ -118,7 +116,7 @@ class _Shown:
         numbers = itertools.count(1)
         for record in self._rows.worst():
             before, after = self._sources[record["path"]], self._output / record["output"]
-            links = _link(before, self._page), _link(after, self._page)
+            links = link(before, self._page), link(after, self._page)
             try:
                 excerpt = read_excerpt(before, after, record["duration_sec"] or 0.0)
                 picture = before_after_picture(excerpt, f"sound-{next(numbers)}")
@@ -127,9 +125,3 @@ class _Shown:
             except (AvpipeError, OSError, ValueError, RuntimeError) as error:
                 reason = error.reason if isinstance(error, AvpipeError) else str(error)
                 yield ShownFile(record, *links, trouble=f"cannot be shown: {reason}")
-
-
-def _link(target: Path, page: Path) -> str:
-    """The address of a file, relative to the page, of whatever signs its name consists."""
-    relative = os.path.relpath(os.path.abspath(target), os.path.abspath(page.parent))
-    return quote(os.fsencode(relative))

@@ -31,18 +31,26 @@ def jpeg_uri(pixels: np.ndarray) -> str:
     Shape:
         pixels: (H, W, 3), uint8.
     """
+    return data_uri(jpeg_bytes(pixels), "image/jpeg")
+
+
+def jpeg_bytes(pixels: np.ndarray) -> bytes:
+    """
+    Shape:
+        pixels: (H, W, 3), uint8.
+    """
     buffer = io.BytesIO()
     imsave(buffer, np.ascontiguousarray(pixels), format="jpg", pil_kwargs={"quality": 82, "subsampling": 0})
-    return data_uri(buffer.getvalue(), "image/jpeg")
+    return buffer.getvalue()
 
 
-def mel_pixels(mel: np.ndarray) -> np.ndarray:
+def mel_pixels(mel: np.ndarray, max_columns: int = MAX_COLUMNS) -> np.ndarray:
     """A log-mel picture, low bands at the bottom; its darkest and brightest hundredth are cut off.
 
     Shape:
-        mel: (n_mels, frames), any scale; returns (n_mels, at most MAX_COLUMNS, 3), uint8.
+        mel: (n_mels, frames), any scale; returns (n_mels, at most max_columns, 3), uint8.
     """
-    columns = min(mel.shape[1], MAX_COLUMNS)
+    columns = min(mel.shape[1], max_columns)
     cuts = np.linspace(0, mel.shape[1], columns + 1).astype(int)
     mel = np.nan_to_num(np.add.reduceat(mel, cuts[:-1], axis=1) / np.diff(cuts))
     low, high = np.percentile(mel, (1, 99))

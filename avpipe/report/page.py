@@ -3,12 +3,14 @@
 import base64
 import hashlib
 import math
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -28,11 +30,11 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_shown,
+        finalize=_finalised,
     )
     environment.filters.update(number=number, percent=percent, seconds=seconds)
     environment.globals.update(version=avpipe.__version__, stylesheet=_resource("style.css"))
-    environment.globals.update(filter_script=_resource("filter.js"), filter_sha256=_script_sha256("filter.js"))
+    environment.globals.update(script=_resource, script_sha256=_script_sha256)
     return environment
 
 
@@ -46,10 +48,12 @@ def _script_sha256(name: str) -> str:
     return base64.b64encode(hashlib.sha256(_resource(name).encode("utf-8")).digest()).decode("ascii")
 
 
-def _shown(value: Any) -> Any:
+def _finalised(value: Any) -> Any:
+    return shown(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def shown(value: str) -> str:
     """Control characters and bytes that are no UTF-8 as escapes: HTML forbids them, a name must be seen as it is."""
-    if isinstance(value, Markup) or not isinstance(value, str):
-        return value
     return _UNSHOWABLE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), value)
 
 
@@ -84,3 +88,9 @@ def write_page(path: Path, template: str, content: Mapping[str, Any]) -> Path:
     with written_whole(path) as part, part.open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(pieces)
     return path
+
+
+def link(target: Path, page: Path) -> str:
+    """The address of a file, relative to the page, of whatever signs its name consists."""
+    relative = os.path.relpath(os.path.abspath(target), os.path.abspath(page.parent))
+    return quote(os.fsencode(relative))

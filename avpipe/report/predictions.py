@@ -1,116 +1,119 @@
 """The page of a labelled folder, written while the records stream in."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
+from avpipe.media import FILM_SUFFIXES
 from avpipe.report.images import data_uri
-from avpipe.report.page import flattened, write_page
-from avpipe.report.thumbnails import NUM_PEAKS, Thumbnail, thumbnail
-from avpipe.report.timeline import Segment, segments
+from avpipe.report.page import flattened, link, write_page
+from avpipe.report.row_files import ROWS_A_FILE, RowFiles, script_json
+from avpipe.report.sketch import Thumbnail
+from avpipe.report.timeline import segments
 
 Record = Mapping[str, Any]
 
-MAX_PICTURES = 200
-MAX_ROWS = 2000
 MAX_SCORES = 3
 MAX_TEXT = 400
-MAX_SHEETS = 50
-"""Of films whose shots the page itself shows: the first so many."""
 NUM_COLOURS = 10
 
 _COUNTS = frozenset(("num_files", "statuses", "seconds", "labels"))
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerView:
-    """What one bundle says of a file, as it is shown."""
-
-    task: str
-    label: str | None
-    colour: int | None
-    score: float | None
-    text: str
-    others: tuple[tuple[str, float], ...]
-    """The labels that come next, with their scores."""
-    senses: tuple[tuple[str, float], ...]
-    """Those that were used, and what each added to the score; empty where the bundle has but one."""
-    segments: tuple[tuple[Segment, int | None], ...]
-    """Each with its colour; empty where one window is all."""
-    end_sec: float
-
-
-@dataclass(frozen=True, slots=True)
-class RowView:
-    """One file."""
-
-    name: str
-    status: str
-    reason: str
-    seconds: float | None
-    answers: tuple[AnswerView, ...]
-    thumbnail: Thumbnail | None
-    num_shots: int = 0
-    sheet: str = ""
-    """A data URI: a picture a shot."""
-
-
 class _Rows:
-    """Rows of the first records, made when the template asks for them; of the others only the number is kept."""
+    """What the page finds files by, record by record when the template asks for it; the rest of each goes elsewhere."""
+
+    def __init__(self, records: Iterable[Record], view: "_View", files: RowFiles) -> None:
+        self._records = records
+        self._view = view
+        self.files = files
+        self.num_rows = 0
+
+    def __iter__(self) -> Iterator[Markup]:
+        for record in self._records:
+            self.files.add(self._view.row(record))
+            self.num_rows += 1
+            yield script_json(_found_by(record))
+        self.files.finish()
+
+    @property
+    def first(self) -> Markup:
+        """The rows that stand in the page itself."""
+        return script_json(self.files.first)
+
+    @property
+    def others(self) -> Markup:
+        """The files in which the others stand, relative to the page."""
+        return script_json([f"{self.files.folder.name}/{name}" for name in self.files.names])
+
+
+def _found_by(record: Record) -> list[Any]:
+    """Name, status, reason, and of each task its name, label and score."""
+    answers = [[task, answer["label"], _rounded(answer["score"])] for task, answer in record["tasks"].items()]
+    return [record["path"], record["status"], record["reason"], answers]
+
+
+class _View:
+    """Rows as they are shown.
+
+    Args:
+        page: where they are shown.
+        find: the file behind a record's name.
+        colours: of each task's labels.
+        thumbnail: small pictures by the names of records.
+        sheets: JPEG files with a picture a shot, by the names of films.
+    """
 
     def __init__(
         self,
-        records: Iterable[Record],
-        root: Path,
+        page: Path,
+        find: Callable[[str], Path],
         colours: Mapping[tuple[str, str], int],
-        pictures: int,
-        rows: int,
+        thumbnail: Callable[[str], Thumbnail | None],
         sheets: Mapping[str, Path],
     ) -> None:
-        self._sheets = dict(list(sheets.items())[:MAX_SHEETS])
-        self._records = records
-        self._root = root
+        self._page = page
+        self._find = find
         self._colours = colours
-        self._max_pictures = pictures
-        self._max_rows = rows
-        self.num_shown = 0
-        self.num_more = 0
+        self._thumbnail = thumbnail
+        self._sheets = sheets
 
-    def __iter__(self) -> Iterator[RowView]:
-        for index, record in enumerate(self._records):
-            if index >= self._max_rows:
-                self.num_more += 1
-                continue
-            self.num_shown += 1
-            wanted = index < self._max_pictures and record["status"] != "error"
-            yield self._row(record, thumbnail(located(self._root, record["path"])) if wanted else None)
-
-    def _row(self, record: Record, picture: Thumbnail | None) -> RowView:
-        answers = tuple(self._answer(task, answer) for task, answer in record["tasks"].items())
-        seconds = (record["coverage"] or {}).get("asked_sec")
+    def row(self, record: Record) -> dict[str, Any]:
+        """What the script of the page makes a row of."""
+        name = record["path"]
+        picture, sheet, path = self._thumbnail(name), self._sheets.get(name), self._find(name)
         num_shots = max((len(answer.get("shots", ())) for answer in record["tasks"].values()), default=0)
-        sheet = self._sheets.get(record["path"])
-        shown = data_uri(sheet.read_bytes(), "image/jpeg") if sheet is not None else ""
-        return RowView(record["path"], record["status"], record["reason"], seconds, answers, picture, num_shots, shown)
+        return {
+            "seconds": (record["coverage"] or {}).get("asked_sec"),
+            "link": link(path, self._page),
+            "film": path.suffix.lower() in FILM_SUFFIXES,
+            "picture": [data_uri(picture.jpeg, "image/jpeg"), picture.alt] if picture is not None else None,
+            "answers": [self._answer(task, answer) for task, answer in record["tasks"].items()],
+            "shots": num_shots,
+            "sheet": link(sheet, self._page) if sheet is not None else "",
+        }
 
-    def _answer(self, task: str, answer: Record) -> AnswerView:
+    def _answer(self, task: str, answer: Record) -> dict[str, Any]:
         ranked = sorted((answer.get("scores") or {}).items(), key=lambda pair: -pair[1])
         others = [pair for pair in ranked if pair[0] != answer["label"]][: MAX_SCORES - 1]
         windows = answer.get("windows") or ()
-        stretches = segments(windows) if len(windows) > 1 else []
         text = answer.get("text") or ""
-        return AnswerView(
-            task=task,
-            label=answer["label"],
-            colour=self._colours.get((task, str(answer["label"]))),
-            score=answer["score"],
-            text=text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "…",
-            others=tuple(others),
-            senses=tuple((answer.get("senses") or {}).items()),
-            segments=tuple((stretch, self._colours.get((task, stretch.label))) for stretch in stretches),
-            end_sec=stretches[-1].end_sec if stretches else 0.0,
-        )
+        return {
+            "colour": self._colours.get((task, str(answer["label"]))),
+            "text": text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "…",
+            "others": [[label, _rounded(score)] for label, score in others if score >= 0.005],
+            "senses": list((answer.get("senses") or {}).items()),
+            "stretches": [
+                [one.start_sec, one.end_sec, one.label, _rounded(one.score), self._colours.get((task, one.label))]
+                for one in (segments(windows) if len(windows) > 1 else ())
+            ],
+        }
+
+
+def _rounded(score: float | None) -> float | None:
+    return None if score is None else round(score, 3)
 
 
 def located(root: Path, name: str) -> Path:
@@ -139,11 +142,13 @@ def write_prediction_report(
     summary: Mapping[str, Any],
     *,
     title: str = "Answers",
-    max_pictures: int = MAX_PICTURES,
-    max_rows: int = MAX_ROWS,
+    thumbnail: Callable[[str], Thumbnail | None] = lambda name: None,
     sheets: Mapping[str, Path] | None = None,
 ) -> Path:
-    """Write the page of a labelled folder to ``path``.
+    """Write the page of a labelled folder to ``path``, and its rows into the folder ``<page>.rows`` beside it.
+
+    The page has what is needed to find a file, and its first rows; the others it loads as one comes to them. Players
+    refer to the media, relative to the page.
 
     Args:
         path: of the page.
@@ -151,12 +156,13 @@ def write_prediction_report(
         root: the input that their paths are relative to: a folder, a ``.txt`` list, or the file itself.
         summary: the object of ``summary.json``.
         title: of the page.
-        max_pictures: of files that are read again for a picture: the first so many.
-        max_rows: of the table; the others are counted.
+        thumbnail: small pictures by the names of records.
         sheets: JPEG files with a picture a shot, by the names of their films.
     """
     labels = summary.get("labels") or {}
     colours = _colours(labels)
+    files = RowFiles(path.with_name(f"{path.stem}.rows"))
+    view = _View(path, lambda name: located(root, name), colours, thumbnail, sheets or {})
     content = {
         "title": title,
         "summary": summary,
@@ -165,8 +171,9 @@ def write_prediction_report(
             task: [(label, count, colours.get((task, label))) for label, count in counts.items()]
             for task, counts in labels.items()
         },
-        "rows": _Rows(records, root, colours, max_pictures, max_rows, sheets or {}),
-        "num_peaks": NUM_PEAKS,
-        "max_rows": max_rows,
+        "rows": _Rows(records, view, files),
+        "rows_a_file": ROWS_A_FILE,
     }
-    return write_page(path, "predictions.html", content)
+    write_page(path, "predictions.html", content)
+    files.remove_others()
+    return path

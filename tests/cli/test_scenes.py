@@ -2,6 +2,7 @@
 
 import csv
 import json
+from urllib.parse import unquote
 
 import pytest
 
@@ -9,6 +10,7 @@ from avpipe.media import write_audio
 from tests.cli.test_commands import avpipe, one_line
 from tests.corpora.test_made_films import root  # noqa: F401
 from tests.inference.test_shots import write_film
+from tests.report.reading import rows_of
 from tests.synthetic import tone
 from tests.tiny import VIDEO, save_scenes_bundle, save_tiny_bundle
 
@@ -51,9 +53,11 @@ def test_a_folder_of_films_becomes_records_tables_lists_and_sheets(bundle, films
         assert len(list(csv.DictReader(file))) == len(shots)
     assert (elsewhere / "out/a b/one.mkv.edl").read_text().count("FROM CLIP NAME: one.mkv") == len(shots)
     assert (elsewhere / "out/a b/one.mkv.shots.jpg").read_bytes()[:2] == b"\xff\xd8"
-    page = (elsewhere / "out/report.html").read_text()
-    assert f"{len(shots)} shots" in page
-    assert page.count('class="sheet"') == 2
+    rows = {found[0]: shown for found, shown in rows_of(elsewhere / "out/report.html")}
+    assert rows["a b/one.mkv"]["shots"] == len(shots)
+    assert [name for name, shown in rows.items() if shown["sheet"]] == [name for name in rows if name.endswith(".mkv")]
+    assert (elsewhere / "out" / unquote(rows["a b/one.mkv"]["sheet"])).is_file()
+    assert rows["a b/one.mkv"]["picture"][1].startswith("frame at ")
     assert not list((elsewhere / "out").rglob("sound.wav.*"))
 
 

@@ -73,8 +73,7 @@ def test_the_first_interruption_is_noted_and_the_second_raised():
         assert interrupted
         assert [*interrupted.until("ab")] == []
         with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGINT)
-            time.sleep(5)
+            signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGTERM) is before
 
 

@@ -1,5 +1,6 @@
 """Pages as a browser sees them, and small worlds of answers."""
 
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -68,6 +69,21 @@ class Page(HTMLParser):
         assert anchors | clips <= set(ids)
         assert all(image.get("alt") for image in self.all("img"))
         assert len(self.all("h1")) == 1
+
+
+def blocks(path):
+    """The data in a page, by the ids of its blocks."""
+    source = path.read_text(encoding="utf-8")
+    found = re.findall(r'<script type="application/json" id="(\w+)">(.*?)</script>', source, re.DOTALL)
+    return {name: json.loads(text) for name, text in found}
+
+
+def rows_of(path):
+    """Every row of a page, those in files beside it too: what finds it, and what else is shown of it."""
+    held = blocks(path)
+    others = [json.loads((path.parent / name).read_text().split(",", 1)[1][:-3]) for name in held["others"]]
+    details = [*held["first"], *(row for rows in others for row in rows)]
+    return list(zip(held["index"], details, strict=True))
 
 
 def answers_of(
