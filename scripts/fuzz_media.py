@@ -57,8 +57,8 @@ def write_seeds(folder: Path, seconds: float = 1.0) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     draw = np.random.default_rng(0)
     time_sec = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
-    waveform = 0.3 * np.sin(2 * np.pi * 440 * time_sec * (1 + time_sec)) + 0.01 * draw.standard_normal(len(time_sec))
-    waveform = waveform.astype(np.float32)[np.newaxis]
+    sweep = 0.3 * np.sin(2 * np.pi * 440 * time_sec * (1 + time_sec))
+    waveform = (sweep + 0.01 * draw.standard_normal(len(time_sec))).astype(np.float32)[np.newaxis]
     frames = [np.roll(draw.integers(0, 256, (72, 96, 3), dtype=np.uint8) // 4 + 90, k, axis=1) for k in range(25)]
     for suffix in SOUNDS:
         with suppress(UnwritableMedia):

@@ -145,19 +145,40 @@ def _best(container: InputContainer, usable: list[AnyStream]) -> AnyStream | Non
     return next((stream for stream in usable if choice is not None and stream.index == choice.index), usable[0])
 
 
+_LONGEST_SEC = 4 * 3600.0
+_LEAST_BYTES_PER_SEC = 10.0
+
+
+def latest_sec(path: Path) -> float:
+    """A time on a file's timeline behind which nothing of it can lie: a timestamp that says so is of a broken clock.
+
+    A bit that was flipped in a timestamp is worth weeks, which would be filled with silence and judged. No file that
+    is longer than a few hours has fewer bytes a second than the limit has.
+    """
+    try:
+        return max(_LONGEST_SEC, path.stat().st_size / _LEAST_BYTES_PER_SEC)
+    except OSError:
+        return _LONGEST_SEC
+
+
 def origin_sec(container: InputContainer, audio: AudioStream | None) -> Fraction:
     """Where the file's time zero lies on its container's clock, in seconds."""
     if not video_streams(container) and audio is not None:
         return (audio.start_time or 0) * Fraction(audio.time_base or 0)
     if container.format.flags & CLOCK_WITHOUT_ORIGIN:
         return (container.start_time or 0) * MICROSECOND
-    return Fraction(0)
+    begins = (container.start_time or 0) * MICROSECOND
+    return begins if begins > latest_sec(_path_of(container)) else Fraction(0)
+
+
+def _path_of(container: InputContainer) -> Path:
+    return Path(os.fspath(container.name).removeprefix("file:"))
 
 
 def promised_end_sec(container: InputContainer, stream: AudioStream | VideoStream, origin: Fraction) -> float | None:
     """Where the header says that a stream ends, on the file's timeline; None where it does not say."""
     names = set(container.format.name.split(","))
-    if not (names & HEADER_WITH_DURATION or (names == {"mp3"} and _mp3_has_frame_count(Path(container.name)))):
+    if not (names & HEADER_WITH_DURATION or (names == {"mp3"} and _mp3_has_frame_count(_path_of(container)))):
         return None
     if stream.duration and stream.time_base:
         return float(((stream.start_time or 0) + stream.duration) * stream.time_base - origin)
@@ -173,8 +194,7 @@ def promised_end_sec(container: InputContainer, stream: AudioStream | VideoStrea
 
 def _mp3_has_frame_count(path: Path) -> bool:
     """Whether an mp3 counts its frames in a first, silent one; otherwise its length is an estimate."""
-    name = os.fspath(path).removeprefix("file:")
-    with open(name, "rb") as file:
+    with open(path, "rb") as file:
         head = file.read(10)
         if head[:3] == b"ID3":  # the tag's size is written in four 7-bit bytes
             size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]

@@ -200,7 +200,7 @@ class AvSoundReader:
         self.channels: int = first.layout.nb_channels if first else self._stream.channels
         self.slack_sec = max(END_SLACK_SEC, 1.5 * first.samples / self.rate) if first else END_SLACK_SEC
         self._jitter = JITTER_SEC * self.rate + 2 * float(self._time_base) * self.rate
-        self._last_place = (self.promised_sec or float("inf")) * self.rate
+        self._last_place = min(self.promised_sec or float("inf"), containers.latest_sec(self._path)) * self.rate
         self._start = round(start_sec * self.rate)
         unit, origin = self._time_base * self.rate, self._origin * self.rate
         self._clock = (
@@ -296,7 +296,7 @@ class AvSoundReader:
         scale, offset, divisor = self._clock
         place = (2 * (pts * scale - offset) + divisor) // (2 * divisor)
         if expected is None:
-            return place
+            return place if place <= self._last_place else 0
         # Back in time, or beyond the end: a broken clock. Samples are never dropped for it.
         if place <= expected + self._jitter or place > self._last_place:
             return expected

@@ -64,6 +64,7 @@ class FrameReader:
     def _read_header(self, stream: VideoStream) -> None:
         self._time_base = Fraction(stream.time_base or 1)
         self._origin = containers.origin_sec(self._container, None)
+        self._latest_sec = containers.latest_sec(self._path)
         denominator = self._time_base.denominator * self._origin.denominator
         scaled = (int(one * denominator) for one in (self._time_base, self._origin))
         self._tick = (*scaled, denominator)
@@ -145,11 +146,14 @@ class FrameReader:
             if needless != skipping:
                 self._stream.codec_context.skip_frame = "NONREF" if needless else "DEFAULT"
                 skipping = needless
-            if stamp is not None and not needless and not packet.is_discard and self._gives_frame(packet):
+            is_placed = stamp is None or self._seconds_at(stamp) <= self._latest_sec
+            if stamp is not None and is_placed and not needless and not packet.is_discard and self._gives_frame(packet):
                 heapq.heappush(pending, stamp)
             for frame in _decoded(packet):
                 if frame.pts is None:
                     frame.pts = self._guessed_pts(frame, last_pts)
+                if self._seconds_at(frame.pts) > self._latest_sec:
+                    frame.pts = self._next_pts(last_pts)
                 if frame.is_corrupt or (last_pts is not None and frame.pts <= last_pts):
                     continue
                 self._settle(pending, frame.pts)
@@ -188,8 +192,9 @@ class FrameReader:
 
     def _guessed_pts(self, frame: VideoFrame, last_pts: int | None) -> int:
         """A time for a frame that came without: its packet's, else one period after the last."""
-        if frame.dts is not None:
-            return frame.dts
+        return frame.dts if frame.dts is not None else self._next_pts(last_pts)
+
+    def _next_pts(self, last_pts: int | None) -> int:
         return 0 if last_pts is None else last_pts + round(Fraction(self.period_sec) / self._time_base)
 
     def _settle(self, pending: list[int], pts: int | None) -> None:
