@@ -8,7 +8,8 @@ FILM.shots.jpg (a picture a shot) and FILM.edl; other bundles of the same run la
 
   bundle       a folder, the name of one that ships (avpipe list; left out: digits), or several from one decode:
                bundle=[run/bundle,digits]
-  input        a media file, a .txt list of paths (one a line), or a folder
+  input        a media file, a .txt list of paths (one a line), a folder, or a URL of a file or folder, of any kind that
+               fsspec knows (https://, s3://, sftp://; some need a package of their own); lists may name URLs
   output       a folder
   gallery      a folder of people, for bundles that compare voices: one folder a person, which has the person's name,
                with recordings of the voice in it, one or more. The label is then the nearest person's name or unknown
@@ -32,6 +33,7 @@ FILM.shots.jpg (a picture a shot) and FILM.edl; other bundles of the same run la
                answered before, and about how long the others would take and how much memory, by a few that are timed
   watch        true: goes on looking at the folder; a file is answered once it has not grown for settle_sec (5), and
                Ctrl-C ends with everything written
+  max_fetch_mb a larger file that is named by a URL is an error (null: any size)
   batch_size   windows a batch
   workers      decoding processes, auto or a number
   device       auto, cpu, cuda, mps
@@ -57,7 +59,7 @@ from avpipe.errors import ArgumentError
 from avpipe.inference import Predictor, enrol, tell_notices
 from avpipe.inference.folder_run import FolderRun
 from avpipe.inference.formats import writers
-from avpipe.inference.inputs import find_jobs
+from avpipe.inference.inputs import find_inputs
 from avpipe.inference.plan import make_plan
 from avpipe.inference.policy import Policy
 from avpipe.inference.search import beam_settings, searching
@@ -75,9 +77,11 @@ def main(config: Mapping[str, Any]) -> int:
     check_vad(config["vad"])
     if config["watch"]:
         return _watched(config)
-    jobs = find_jobs(Path(config["input"]))
+    jobs = find_inputs(config["input"])
     run = _prepared(config, len(jobs))
     if config["plan"]:
+        if any(job.url for job in jobs):
+            raise ArgumentError("plan=true", "tells of files on this machine, not of URLs", "leave it out")
         with run.answers() as answers:
             print_plan(make_plan(jobs, answers, run.predictor, run.policy))
         return 0
@@ -125,7 +129,7 @@ def _prepared(config: Mapping[str, Any], num_jobs: int | None = None) -> FolderR
     limits = Limits(config["timeout_sec"], config["max_memory_mb"])
     speech, turns = "speech" in settings, "turns" in settings
     predictor = Predictor(bundles, config["batch_size"], workers, turns, speech, config["vad"], limits, sketches=True)
-    return FolderRun(predictor, policy, settings, write_each, Path(config["input"]), output)
+    return FolderRun(predictor, policy, settings, write_each, Path(config["input"]), output, config["max_fetch_mb"])
 
 
 def _bundles(config: Mapping[str, Any]) -> list[Bundle]:

@@ -88,6 +88,9 @@ Message = Window | Finished | Failed
 
 def decode(job: Job, requests: Sequence[Request]) -> Iterator[Message]:
     """Decode a file once for all bundles: a message for each window, then one that it is finished or failed."""
+    if job.trouble:
+        yield Failed(job.trouble, "error")
+        return
     tracks = {place: TRACKS[request.vad]() for place, request in enumerate(requests) if request.vad is not None}
     plans = [request.preprocessor.plan for request in requests]
     sketch = _sketch(requests)
@@ -118,9 +121,14 @@ def decode(job: Job, requests: Sequence[Request]) -> Iterator[Message]:
             missing = {plan: error.reason for plan, error in clips.absent.items()}
             yield Finished(clips.coverage, missing, speech, clips.sound_rate, notes, thumbnail)
     except NoSuchStream as error:
-        yield Failed(str(error), "abstained")
+        yield Failed(_about(job, error), "abstained")
     except MediaError as error:
-        yield Failed(str(error), "error")
+        yield Failed(_about(job, error), "error")
+
+
+def _about(job: Job, error: MediaError) -> str:
+    """What is said of a file: of one that was fetched under the name by which it is known."""
+    return str(error).replace(str(job.path), job.name) if job.url else str(error)
 
 
 def _sketch(requests: Sequence[Request]) -> "Sketch | None":

@@ -1,7 +1,8 @@
 """An input labelled into an output folder: answers in the journal, files of answers from it, and the page."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,11 +13,24 @@ from avpipe.inference.formats import Writer
 from avpipe.inference.journal import Answers
 from avpipe.inference.pictured import PicturedJournal
 from avpipe.inference.policy import Policy, Told
-from avpipe.inference.prediction import Job
-from avpipe.inference.predictor import Predictor
+from avpipe.inference.prediction import Job, Prediction
+from avpipe.inference.predictor import Predictor, Sink
+from avpipe.inference.remote import Fetcher
 from avpipe.inference.shot_files import write_sheets
 from avpipe.inference.summary import summarise
 from avpipe.report import located, write_prediction_report
+
+
+@dataclass(frozen=True, slots=True)
+class _Removing:
+    """Hands predictions on, and removes the files that were fetched for them."""
+
+    sink: Sink
+    fetched: dict[str, Path]
+
+    def add(self, prediction: Prediction) -> None:
+        self.sink.add(prediction)
+        self.fetched.pop(prediction.path).unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +45,8 @@ class FolderRun:
     root: Path
     """The input, as given: a file, a list or a folder."""
     output: Path
+    max_fetch_mb: float | None = None
+    """Of a file that is named by a URL."""
 
     @property
     def boxes(self) -> bool:
@@ -46,7 +62,34 @@ class FolderRun:
 
     def answer(self, jobs: Iterable[Job], journal: PicturedJournal) -> int:
         """Answer those of the jobs that no answer stands for and nobody else has in hand; returns how many."""
-        return sum(self.predictor.run(journal.pending(jobs), Told(journal, self.policy)).statuses.values())
+        remote: list[Job] = []
+
+        def local() -> Iterator[Job]:
+            for job in jobs:
+                if job.url:
+                    remote.append(job)
+                else:
+                    yield job
+
+        here = self.predictor.run(journal.pending(local()), Told(journal, self.policy)).statuses.total()
+        return here + self._answer_remote(remote, journal)
+
+    def _answer_remote(self, jobs: Sequence[Job], journal: PicturedJournal) -> int:
+        if not jobs:
+            return 0
+        fetched: dict[str, Path] = {}
+
+        def pending() -> Iterator[Job]:
+            for job in fetcher.fetched(journal.unanswered(jobs)):
+                fetched[job.name] = job.path
+                if journal.begin(job):
+                    yield job
+                else:
+                    job.path.unlink(missing_ok=True)
+
+        with closing(Fetcher(self.predictor.limits, self.max_fetch_mb)) as fetcher:
+            sink = _Removing(Told(journal, self.policy), fetched)
+            return self.predictor.run(pending(), sink).statuses.total()
 
     def write(self, jobs: Sequence[Job], journal: PicturedJournal) -> dict[str, Any]:
         """Write the files of answers, the page and the summary; returns what stands in the last."""

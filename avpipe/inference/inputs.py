@@ -4,7 +4,22 @@ from pathlib import Path
 
 from avpipe.errors import ArgumentError, printable
 from avpipe.inference.prediction import Job
+from avpipe.inference.remote import find_remote, is_url, remote_job
 from avpipe.media import find_media
+
+
+def find_inputs(given: str) -> list[Job]:
+    """As :func:`find_jobs`, of what may also be a URL; a list may name some, too.
+
+    Raises:
+        ArgumentError: as there.
+    """
+    if is_url(given):
+        return find_remote(given)
+    listing = Path(given)
+    if listing.suffix.lower() == ".txt" and listing.is_file():
+        return [remote_job(line) if is_url(line) else _listed_job(listing, line) for line in _lines(listing)]
+    return find_jobs(listing)
 
 
 def find_jobs(given: Path, may_be_empty: bool = False) -> list[Job]:
@@ -33,19 +48,26 @@ def find_jobs(given: Path, may_be_empty: bool = False) -> list[Job]:
         raise ArgumentError(f"input={given}", "no such file or folder", "name a file, a .txt list, or a folder")
     if given.suffix.lower() != ".txt":
         return [Job(printable(given.name), given)]
-    jobs = _listed(given)
-    if not jobs:
-        raise ArgumentError(f"input={given}", "the list names no file", "write one path a line")
-    return jobs
+    return [_listed_job(given, line) for line in _lines(given)]
 
 
-def _listed(listing: Path) -> list[Job]:
+def _listed_job(listing: Path, line: str) -> Job:
+    return Job(printable(Path(line).as_posix()), _located(listing, line))
+
+
+def _lines(listing: Path) -> list[str]:
+    """
+    Raises:
+        ArgumentError: if the list cannot be read, or names nothing.
+    """
     try:
         lines = listing.read_text(encoding="utf-8-sig", errors="surrogateescape").splitlines()
     except OSError as error:
         raise ArgumentError(f"input={listing}", str(error.strerror), "name a file that can be read") from error
-    names = dict.fromkeys(line for line in lines if line.strip())
-    return [Job(printable(Path(name).as_posix()), _located(listing, name)) for name in names]
+    names = list(dict.fromkeys(line for line in lines if line.strip()))
+    if not names:
+        raise ArgumentError(f"input={listing}", "the list names no file", "write one path a line")
+    return names
 
 
 def _located(listing: Path, name: str) -> Path:

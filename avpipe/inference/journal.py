@@ -215,20 +215,32 @@ class Journal(Answers):
 
         What another run has in hand is left to it: :meth:`elsewhere` tells of it.
         """
+        for job in self.unanswered(jobs):
+            if self.begin(job):
+                yield job
+
+    def unanswered(self, jobs: Iterable[AnyJob]) -> Iterator[AnyJob]:
+        """Those of ``jobs`` whose state is another than when they were answered; each is then in our hands."""
         for job in jobs:
-            state = self._of_all(state_of, job)
-            if self._holds(job, state):
+            if self._holds(job, self._state(job)):
                 continue
-            if not self.claims.take(job.name):
+            if self.claims.take(job.name):
+                yield job
+            else:
                 self._elsewhere.append(job)
-                continue
-            sha256 = self._of_all(content_of, job)
-            # Looked up anew: another run may have answered it since.
-            if self._holds(job, state, sha256) or self._entered_as_renamed(job, state, sha256):
-                self.claims.give_back(job.name)
-                continue
-            self.begun[job.name] = (state, sha256)
-            yield job
+
+    def begin(self, job: Named) -> bool:
+        """Whether a job in our hands is to be answered; if its content was, it is entered and out of our hands."""
+        state, sha256 = self._state(job), self._of_all(content_of, job)
+        # Looked up anew: another run may have answered it since.
+        if self._holds(job, state, sha256) or self._entered_as_renamed(job, state, sha256):
+            self.claims.give_back(job.name)
+            return False
+        self.begun[job.name] = (state, sha256)
+        return True
+
+    def _state(self, job: Named) -> str:
+        return self._of_all(state_of, job)
 
     def elsewhere(self) -> list[Any]:
         """The jobs that were in the hands of other runs, once each time; a moment passes where there are any."""

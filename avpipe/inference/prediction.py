@@ -24,6 +24,10 @@ class Job:
     end_sec: float | None = None
     boxes: Path | None = None
     """Of where in its pictures to look; None: those beside it, where there are any."""
+    url: str = ""
+    """Where it comes from, where that is no file of this machine; ``path`` is then where it was fetched to."""
+    trouble: str = ""
+    """Why it could not be fetched."""
 
 
 @dataclass(frozen=True, slots=True)

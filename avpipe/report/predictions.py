@@ -87,7 +87,7 @@ class _View:
         num_shots = max((len(answer.get("shots", ())) for answer in record["tasks"].values()), default=0)
         return {
             "seconds": (record["coverage"] or {}).get("asked_sec"),
-            "link": link(path, self._page),
+            "link": _address(name, path, self._page),
             "film": path.suffix.lower() in FILM_SUFFIXES,
             "picture": [data_uri(picture.jpeg, "image/jpeg"), picture.alt] if picture is not None else None,
             "answers": [self._answer(task, answer) for task, answer in record["tasks"].items()],
@@ -110,6 +110,13 @@ class _View:
                 for one in (segments(windows) if len(windows) > 1 else ())
             ],
         }
+
+
+def _address(name: str, path: Path, page: Path) -> str:
+    """Where a player finds a file; empty for one that a browser cannot fetch."""
+    if "://" in name and not path.exists():
+        return name if name.startswith(("http://", "https://")) else ""
+    return link(path, page)
 
 
 def _rounded(score: float | None) -> float | None:

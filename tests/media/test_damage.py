@@ -131,3 +131,16 @@ def test_truncated_film(tmp_path: Path) -> None:
     assert coverage.truncated
     assert coverage.asked_sec == pytest.approx(8.0, abs=0.01)
     assert coverage.lost_sec > 2.0
+
+
+def test_times_that_lie_weeks_behind_are_of_a_broken_clock(tmp_path: Path) -> None:
+    weeks_sec = 4e6
+    late, torn = tmp_path / "late.mkv", tmp_path / "torn.mkv"
+    write_coloured_video(late, 50, times_sec=[weeks_sec + index / 25 for index in range(50)])
+    write_coloured_video(torn, 50, times_sec=[index / 25 + (weeks_sec if index >= 25 else 0.0) for index in range(50)])
+    plan = WindowPlan(1.0, 1.0, ClipFormat(audio=False, video=True))
+    for path in (late, torn):
+        with stream_clips(path, [plan]) as clips:
+            shown = [clip.frames for _, clip in clips]
+        assert [len(frames) for frames in shown if frames is not None] == [25, 25]
+        assert frame_numbers(np.concatenate([frames for frames in shown if frames is not None])) == list(range(50))
