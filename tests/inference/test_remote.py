@@ -33,19 +33,22 @@ def media(tmp_path):
     return folder
 
 
+ASKED: list[str] = []
+"""What the server was asked for."""
+
+
 class Handler(SimpleHTTPRequestHandler):
     def log_message(self, *told):
         pass
 
     def do_GET(self):
-        self.server.asked.append(self.path)
+        ASKED.append(self.path)
         super().do_GET()
 
 
 @pytest.fixture
 def server(media):
     serving = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(media)))
-    serving.asked = []
     threading.Thread(target=serving.serve_forever, daemon=True).start()
     yield serving
     serving.shutdown()
@@ -104,10 +107,10 @@ def test_only_what_has_changed_is_fetched_again(bundle, media, server, tmp_path)
     assert found[f"{place}/gone.wav"]["reason"].startswith(f"{place}/gone.wav: cannot be fetched (")
     (row,) = [shown for found, shown in rows_of(output / "report.html") if found[0] == f"{place}/0.wav"]
     assert row["link"] == f"{place}/0.wav"
-    server.asked.clear()
+    ASKED.clear()
     write_audio(media / "1.wav", noise(2.0, seed=5), 16000)
     _, said, _ = predict(bundle, listing, output)
-    assert set(server.asked) == {"/1.wav", "/gone.wav"}
+    assert set(ASKED) == {"/1.wav", "/gone.wav"}
     assert "(2 answered before)" in said
     assert records(output)[f"{place}/1.wav"]["coverage"]["asked_sec"] == 2.0
 
