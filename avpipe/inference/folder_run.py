@@ -99,7 +99,8 @@ class FolderRun:
             totals = summarise(journal.records(jobs), self.settings)
             sheets = {}
             if self.predictor.finds_shots:
-                sheets = write_sheets(self.output, journal.records(jobs), partial(located, self.root))
+                find, predictor = partial(located, self.root), self.predictor
+                sheets = write_sheets(self.output, journal.records(jobs), find, predictor.workers, predictor.limits)
             page = self.output / "report.html"
             records, thumbnail = journal.records(jobs), journal.thumbnail
             write_prediction_report(page, records, self.root, totals, thumbnail=thumbnail, sheets=sheets)

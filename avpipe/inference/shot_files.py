@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path, PurePosixPath
 
 from avpipe.inference.per_recording import Record, beside, write_each
+from avpipe.inference.workers import NO_LIMITS, Limits, Send, worked
 from avpipe.report import write_contact_sheet
 
 _RATES = (
@@ -144,21 +145,49 @@ def has_shots(answer: Record) -> bool:
     return "shots" in answer
 
 
-def write_sheets(folder: Path, records: Iterable[Record], located: Callable[[str], Path]) -> dict[str, Path]:
+@dataclass(frozen=True, slots=True)
+class _Sheet:
+    """A contact sheet to be written."""
+
+    path: Path
+    name: str
+    film: Path
+    answer: Record
+
+
+def write_sheets(
+    folder: Path,
+    records: Iterable[Record],
+    located: Callable[[str], Path],
+    workers: int = 0,
+    limits: Limits = NO_LIMITS,
+) -> dict[str, Path]:
     """``<film>.shots.jpg`` for each film: a picture a shot.
 
     Args:
         folder: of the output.
         records: as in ``predictions.jsonl``.
         located: the file behind a record's name.
+        workers: processes, as films are decoded anew for it; 0: this one.
+        limits: of each process; a film that comes to one has no sheet.
 
     Returns:
         The sheets by the names of their films.
     """
-    sheets = {}
-    for record in records:
-        for answer in filter(has_shots, record["tasks"].values()):
-            path = beside(folder, record["path"], ".shots.jpg")
-            if write_contact_sheet(path, located(record["path"]), answer["shots"], answer["boundaries"]):
-                sheets[record["path"]] = path
-    return sheets
+    jobs = (
+        _Sheet(beside(folder, record["path"], ".shots.jpg"), record["path"], located(record["path"]), answer)
+        for record in records
+        for answer in filter(has_shots, record["tasks"].values())
+    )
+    if workers == 0:
+        return {job.name: job.path for job in jobs if _is_written(job)}
+    done = worked(jobs, _write_sheet, workers, (bool,), lambda job, reason: False, limits)
+    return {job.name: job.path for job, is_written in done if is_written}
+
+
+def _is_written(job: _Sheet) -> bool:
+    return write_contact_sheet(job.path, job.film, job.answer["shots"], job.answer["boundaries"])
+
+
+def _write_sheet(job: _Sheet, send: Send) -> None:
+    send(_is_written(job))

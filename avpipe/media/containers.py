@@ -34,6 +34,10 @@ CLOCK_WITHOUT_ORIGIN = 0x0200
 
 AnyStream = TypeVar("AnyStream", AudioStream, VideoStream)
 
+BREAKS_OFF = (av.FFmpegError, IndexError)
+"""Raised in place of a packet where a file breaks off inside one; by PyAV, where one is of a stream that the header did
+not tell of."""
+
 MICROSECOND = Fraction(1, 1_000_000)
 """Unit of a container's own times."""
 

@@ -234,7 +234,7 @@ class AvSoundReader:
                 except av.FFmpegError:
                     continue
                 yield batch
-        except av.FFmpegError:  # the file breaks off inside a packet
+        except containers.BREAKS_OFF:
             return
 
     def _first_frame(self) -> AudioFrame | None:

@@ -179,7 +179,7 @@ class FrameReader:
         packets = self._container.demux(self._stream)
         try:
             yield from packets
-        except av.FFmpegError:  # the file breaks off inside a packet
+        except containers.BREAKS_OFF:
             flush = Packet()  # an empty packet makes the decoder give up what it still holds
             flush.stream = self._stream
             flush.time_base = self._time_base

@@ -25,7 +25,6 @@ NAMES = (
     "a;b$(c)`d`.wav",
     "'q' \"q\".wav",
     "=,[x].wav",
-    ".. .wav",
 )
 
 

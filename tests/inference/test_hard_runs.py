@@ -27,6 +27,6 @@ def test_mutants_are_the_same_for_a_seed(tmp_path):
     ]
 
 
-def test_ten_kills_and_two_processes_change_no_byte(tmp_path):
+def test_kills_and_two_processes_change_no_byte(tmp_path):
     bundle = save_tiny_bundle(tmp_path / "tones")
-    assert check(tmp_path / "run", str(bundle), count=200, kills=10, seed=0) == []
+    assert check(tmp_path / "run", str(bundle), count=150, kills=4, seed=0) == []

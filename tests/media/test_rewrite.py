@@ -466,3 +466,11 @@ def test_no_room_is_one_line(tmp_path: Path, name: str, limit_bytes: int) -> Non
         rewrite_sound(tmp_path / "a.wav", tmp_path / name, held_back)
     assert isinstance(caught.value, UnwritableMedia)
     assert "make room" in str(caught.value)
+
+
+def test_an_encoder_with_loss_is_given_no_sound_without_bound(tmp_path: Path) -> None:
+    write_audio(tmp_path / "loud.mka", noise(1.0), 16_000, codec="aac")
+    rewrite_sound(tmp_path / "loud.mka", tmp_path / "out.mka", lambda form: Gain(form, 1e7))
+    clip = read_clip(tmp_path / "out.mka")
+    assert clip.waveform is not None
+    assert 1.0 < np.abs(clip.waveform).max() < 100.0

@@ -177,8 +177,8 @@ def copied_packets(container: InputContainer, streams: list[Stream]) -> Iterator
                 _give_decoding_times(waiting)
                 yield from waiting
                 waiting.clear()
-    except av.FFmpegError:
-        pass  # the file breaks off; the sound's coverage tells
+    except containers.BREAKS_OFF:
+        pass  # the sound's coverage tells
     for waiting in held.values():
         _give_decoding_times(waiting)
         yield from waiting

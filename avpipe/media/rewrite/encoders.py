@@ -23,6 +23,10 @@ from avpipe.media.rewrite.output import write_errors
 from avpipe.media.rewrite.recording import stored_steps, written_sound
 from avpipe.media.samples import Waveform
 
+LOUDEST = 16.0
+"""Amplitude that an encoder with loss is given at most: what a damaged file decodes to has no bound, and FFmpeg's AAC
+looks forever for a step that suits millions."""
+
 INTEGERS = {"u8": np.uint8, "s16": np.int16, "s32": np.int32}
 
 
@@ -41,6 +45,7 @@ class FrameMaker:
 
     def __init__(self, form: EncoderForm, sample_rate: int) -> None:
         self._layout = form.layout
+        self._keeps_all = form.encoder.startswith("pcm_")
         self._rate = sample_rate
         format = av.AudioFormat(form.sample_format)
         self._format = format.planar.name
@@ -53,7 +58,8 @@ class FrameMaker:
         """A frame whose first sample has an index on the output's clock."""
         if self._integer is None:
             # Doubles too: PyAV converts.
-            samples: np.ndarray = np.ascontiguousarray(waveform, dtype=np.float32)
+            bounded = waveform if self._keeps_all else waveform.clip(-LOUDEST, LOUDEST)
+            samples: np.ndarray = np.ascontiguousarray(bounded, dtype=np.float32)
             name = "fltp"
         else:
             steps = stored_steps(waveform, self._steps_bits) >> (32 - self._bits)
