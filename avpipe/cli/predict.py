@@ -34,6 +34,8 @@ FILM.shots.jpg (a picture a shot) and FILM.edl; other bundles of the same run la
                Ctrl-C ends with everything written
   batch_size   windows a batch
   workers      decoding processes, auto or a number
+  engine       local, or ray (pip install "avpipe[scale]"): all processors of a Ray cluster, the one of RAY_ADDRESS or
+               else one of this machine; all its machines must have avpipe, and the files under the same paths
   device       auto, cpu, cuda, mps
 
 Several of these commands at a time may share DIR: each file is answered by one of them.
@@ -60,6 +62,8 @@ from avpipe.inference.formats import writers
 from avpipe.inference.inputs import find_jobs
 from avpipe.inference.plan import make_plan
 from avpipe.inference.policy import Policy
+from avpipe.inference.predictor import Engine
+from avpipe.inference.ray_engine import RayEngine
 from avpipe.inference.search import beam_settings, searching
 from avpipe.inference.subtitles import SUBTITLES
 from avpipe.inference.summary import print_plan, print_summary
@@ -125,7 +129,16 @@ def _prepared(config: Mapping[str, Any], num_jobs: int | None = None) -> FolderR
     limits = Limits(config["timeout_sec"], config["max_memory_mb"])
     speech, turns = "speech" in settings, "turns" in settings
     predictor = Predictor(bundles, config["batch_size"], workers, turns, speech, config["vad"], limits, sketches=True)
-    return FolderRun(predictor, policy, settings, write_each, Path(config["input"]), output)
+    engine = _engine(config["engine"], predictor)
+    return FolderRun(predictor, engine, policy, settings, write_each, Path(config["input"]), output)
+
+
+def _engine(name: str, predictor: Predictor) -> Engine:
+    if name == "local":
+        return predictor
+    if name == "ray":
+        return RayEngine(predictor)
+    raise ArgumentError(f"engine={name}", "no such engine", "choose from: local, ray")
 
 
 def _bundles(config: Mapping[str, Any]) -> list[Bundle]:

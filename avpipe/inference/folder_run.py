@@ -13,7 +13,7 @@ from avpipe.inference.journal import Answers
 from avpipe.inference.pictured import PicturedJournal
 from avpipe.inference.policy import Policy, Told
 from avpipe.inference.prediction import Job
-from avpipe.inference.predictor import Predictor
+from avpipe.inference.predictor import Engine, Predictor
 from avpipe.inference.shot_files import write_sheets
 from avpipe.inference.summary import summarise
 from avpipe.report import located, write_prediction_report
@@ -24,6 +24,8 @@ class FolderRun:
     """What one command asks of the files of an input."""
 
     predictor: Predictor
+    engine: Engine
+    """What has the predictor answer: itself, or many copies of it."""
     policy: Policy
     settings: Mapping[str, Any]
     """All besides a file that determines its answer."""
@@ -46,7 +48,7 @@ class FolderRun:
 
     def answer(self, jobs: Iterable[Job], journal: PicturedJournal) -> int:
         """Answer those of the jobs that no answer stands for and nobody else has in hand; returns how many."""
-        return sum(self.predictor.run(journal.pending(jobs), Told(journal, self.policy)).statuses.values())
+        return sum(self.engine.run(journal.pending(jobs), Told(journal, self.policy)).statuses.values())
 
     def write(self, jobs: Sequence[Job], journal: PicturedJournal) -> dict[str, Any]:
         """Write the files of answers, the page and the summary; returns what stands in the last."""
