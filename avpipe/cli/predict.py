@@ -36,6 +36,8 @@ FILM.shots.jpg (a picture a shot) and FILM.edl; other bundles of the same run la
   max_fetch_mb a larger file that is named by a URL is an error (null: any size)
   batch_size   windows a batch
   workers      decoding processes, auto or a number
+  engine       local, or ray (pip install "avpipe[scale]"): all processors of a Ray cluster, the one of RAY_ADDRESS or
+               else one of this machine; all its machines must have avpipe, and the files under the same paths
   device       auto, cpu, cuda, mps
 
 Several of these commands at a time may share DIR: each file is answered by one of them.
@@ -62,6 +64,8 @@ from avpipe.inference.formats import writers
 from avpipe.inference.inputs import find_inputs
 from avpipe.inference.plan import make_plan
 from avpipe.inference.policy import Policy
+from avpipe.inference.predictor import Engine
+from avpipe.inference.ray_engine import RayEngine
 from avpipe.inference.search import beam_settings, searching
 from avpipe.inference.subtitles import SUBTITLES
 from avpipe.inference.summary import print_plan, print_summary
@@ -129,7 +133,16 @@ def _prepared(config: Mapping[str, Any], num_jobs: int | None = None) -> FolderR
     limits = Limits(config["timeout_sec"], config["max_memory_mb"])
     speech, turns = "speech" in settings, "turns" in settings
     predictor = Predictor(bundles, config["batch_size"], workers, turns, speech, config["vad"], limits, sketches=True)
-    return FolderRun(predictor, policy, settings, write_each, Path(config["input"]), output, config["max_fetch_mb"])
+    engine, root = _engine(config["engine"], predictor), Path(config["input"])
+    return FolderRun(predictor, engine, policy, settings, write_each, root, output, config["max_fetch_mb"])
+
+
+def _engine(name: str, predictor: Predictor) -> Engine:
+    if name == "local":
+        return predictor
+    if name == "ray":
+        return RayEngine(predictor)
+    raise ArgumentError(f"engine={name}", "no such engine", "choose from: local, ray")
 
 
 def _bundles(config: Mapping[str, Any]) -> list[Bundle]:

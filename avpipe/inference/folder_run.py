@@ -14,7 +14,7 @@ from avpipe.inference.journal import Answers
 from avpipe.inference.pictured import PicturedJournal
 from avpipe.inference.policy import Policy, Told
 from avpipe.inference.prediction import Job, Prediction
-from avpipe.inference.predictor import Predictor, Sink
+from avpipe.inference.predictor import Engine, Predictor, Sink
 from avpipe.inference.remote import Fetcher
 from avpipe.inference.shot_files import write_sheets
 from avpipe.inference.summary import summarise
@@ -38,6 +38,8 @@ class FolderRun:
     """What one command asks of the files of an input."""
 
     predictor: Predictor
+    engine: Engine
+    """What has the predictor answer: itself, or many copies of it."""
     policy: Policy
     settings: Mapping[str, Any]
     """All besides a file that determines its answer."""
@@ -71,7 +73,7 @@ class FolderRun:
                 else:
                     yield job
 
-        here = self.predictor.run(journal.pending(local()), Told(journal, self.policy)).statuses.total()
+        here = self.engine.run(journal.pending(local()), Told(journal, self.policy)).statuses.total()
         return here + self._answer_remote(remote, journal)
 
     def _answer_remote(self, jobs: Sequence[Job], journal: PicturedJournal) -> int:
@@ -89,6 +91,7 @@ class FolderRun:
 
         with closing(Fetcher(self.predictor.limits, self.max_fetch_mb)) as fetcher:
             sink = _Removing(Told(journal, self.policy), fetched)
+            # Here, whatever the engine: other machines do not see what was fetched.
             return self.predictor.run(pending(), sink).statuses.total()
 
     def write(self, jobs: Sequence[Job], journal: PicturedJournal) -> dict[str, Any]:

@@ -32,6 +32,12 @@ class Sink(Protocol):
     def add(self, prediction: Prediction) -> None: ...
 
 
+class Engine(Protocol):
+    """Answers jobs, here or elsewhere; each answer goes to the sink as soon as it is known, in any order."""
+
+    def run(self, jobs: Iterable[Job], sink: Sink) -> Summary: ...
+
+
 @dataclass(slots=True)
 class _OpenFile:
     """A file between its first window and its prediction."""
