@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from avpipe.networks import MotionEncoder3d
-from avpipe.networks.motion3d import MotionMaps
+from avpipe.networks import MotionEncoder
+from avpipe.networks.motion import MotionMaps
 
 SPEED, DISAGREEMENT, CHANGE, MEAN_CHANGE, TEXTURE = 0, 2, 4, 5, 8
 EVERY = torch.ones(1, 8, dtype=torch.bool)
@@ -76,4 +76,4 @@ def test_the_light_of_a_scene_does_not_matter():
 
 def test_even_windows_are_refused():
     with pytest.raises(ValueError, match="must be odd"):
-        MotionEncoder3d(window_px=8)
+        MotionEncoder(window_px=8)
