@@ -180,6 +180,15 @@ def test_what_an_encoder_is_not_is_refused():
         ShiftEncoder2d(fraction=0.6)
 
 
+def test_normalised_statistics_are_as_large_as_one_another():
+    pooling, lengths = StatisticsPooling(2, normalised=True), torch.full((64,), 20)
+    torch.manual_seed(0)
+    vectors = torch.randn(64, 2, 20) * torch.tensor([1.0, 100.0])[:, None]
+    torch.testing.assert_close(pooling(vectors, lengths).std(0, correction=0), torch.ones(4), atol=0.01, rtol=0)
+    pooling.eval()
+    assert torch.equal(pooling(vectors, lengths)[:3], pooling(vectors[:3], lengths[:3]))
+
+
 @pytest.mark.parametrize("pooling_class", [MeanPooling, StatisticsPooling])
 def test_pooling_sees_true_lengths_only(pooling_class):
     sequence = torch.randn(3, 6, 10)
