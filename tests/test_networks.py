@@ -31,6 +31,7 @@ from avpipe.networks import (
     TorchvisionEncoder3d,
     X3dEncoder,
 )
+from avpipe.networks.network import Head
 from avpipe.networks.shift2d import shift_frames
 
 ENCODERS: dict[str, tuple[Callable[[], nn.Module], str, tuple[int, ...], int]] = {
@@ -286,3 +287,12 @@ def test_segments_keep_the_order_whatever_the_tempo():
     turned[0, 0, :40] = rising[0, 0, :40].flip(0)
     assert pooling(turned, torch.tensor([40]))[0, 0] > 0.8
     assert pooling(torch.zeros(2, 1, 50), torch.tensor([0, 1])).isfinite().all()
+
+
+@pytest.mark.parametrize("dim", [1, 27, 54, 55, 56])
+def test_a_head_answers_alike_in_any_place(dim):
+    torch.manual_seed(0)
+    head, vectors, order = Head(dim, 5), torch.randn(33, dim), torch.randperm(33)
+    with torch.inference_mode():
+        assert torch.equal(head(vectors[order]), head(vectors)[order])
+        torch.testing.assert_close(head(vectors), nn.functional.linear(vectors, head.weight, head.bias))

@@ -169,9 +169,9 @@ _FILM_LINES = (
 
 _MOTION_LINES = (
     "It knows how fast and how unevenly things move, and not what they are: people who play, dance or scuffle, a crowd",
-    "that hurries, leaves in the wind, a camera that shakes or flickers may be taken for what it was taught to find, and",
-    "what is far away or hidden may be missed. These scores hold for films like those of the corpus; for other cameras,",
-    "places and people nothing was measured. Have a person look before anything is done about an answer.",
+    "that hurries, leaves in the wind, a camera that shakes may be taken for what it was taught to find, and what is",
+    "far away or hidden may be missed. These scores hold for films like those of the corpus; for other cameras, places",
+    "and people nothing was measured. Have a person look before anything is done about an answer.",
 )
 
 
