@@ -34,7 +34,7 @@ samples: $(STAMP) ## make data/samples anew (needs espeak-ng)
 	@$(BIN)/python scripts/make_samples.py
 
 bundles: $(STAMP) ## train the shipped bundles anew (needs AVPIPE_CORPORA; hours)
-	@for name in digits digit_strings emotion speaker words_pl denoise scenes; do \
+	@for name in digits digit_strings emotion speaker words_pl denoise scenes action_fights; do \
 		$(BIN)/avpipe train experiment=$$name run_dir=runs/$$name && \
 		rm -rf avpipe/bundles/$$name && cp -r runs/$$name/bundle avpipe/bundles/$$name || exit 1; \
 	done

@@ -193,6 +193,14 @@ def test_the_card_tells_labels_data_licence_and_command(folder):
         assert part in card
 
 
+def test_the_card_tells_what_a_network_that_looks_cannot_know(tmp_path):
+    card = (save_tiny_bundle(tmp_path / "looks", VIDEO) / "card.md").read_text()
+    assert "For other cameras, places and people, and for" in card
+    motion = {**VIDEO, "encoders": {"video": {"_target_": "avpipe.networks.MotionEncoder"}}}
+    card = (save_tiny_bundle(tmp_path / "moves", motion) / "card.md").read_text()
+    assert "how fast and how unevenly things move, and not what they are" in card
+
+
 def test_a_bundle_of_a_run_is_known_by_its_task(tmp_path):
     assert load_bundle(save_tiny_bundle(tmp_path / "run" / "bundle")).name == "tones"
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from avpipe.networks import MotionEncoder3d
-from avpipe.networks.motion3d import MotionMaps
+from avpipe.networks import MotionEncoder
+from avpipe.networks.motion import MotionMaps
 
 SPEED, DISAGREEMENT, CHANGE, MEAN_CHANGE, TEXTURE = 0, 2, 4, 5, 8
 EVERY = torch.ones(1, 8, dtype=torch.bool)
@@ -76,4 +76,26 @@ def test_the_light_of_a_scene_does_not_matter():
 
 def test_even_windows_are_refused():
     with pytest.raises(ValueError, match="must be odd"):
-        MotionEncoder3d(window_px=8)
+        MotionEncoder(window_px=8)
+
+
+def test_a_step_tells_means_and_the_heights_of_the_highest_places():
+    encoder = MotionEncoder(shares=(0.1,)).eval()
+    frames, lengths = panned(2), torch.tensor([8])
+    maps = encoder.maps(frames, EVERY).flatten(3)
+    steps, out_lengths = encoder(frames, lengths)
+    highest = maps.sort(dim=3, descending=True).values[..., :26].mean(3)  # of 16 x 16 places
+    assert out_lengths is lengths
+    torch.testing.assert_close(steps, torch.cat([maps.mean(3), highest], dim=1) / (1 + 1e-5) ** 0.5)
+    assert MotionEncoder(shares=()).out_dim == 9
+
+
+def test_the_first_frame_moves_as_the_second():
+    maps = MotionMaps()(panned(2), EVERY)
+    torch.testing.assert_close(maps[:, :, 0], maps[:, :, 1])
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_a_share_is_a_part_of_the_places(share):
+    with pytest.raises(ValueError, match="must lie in"):
+        MotionEncoder(shares=(share,))

@@ -18,7 +18,7 @@ from avpipe.networks import (
     LeNet5,
     LipEncoder,
     MeanPooling,
-    MotionEncoder3d,
+    MotionEncoder,
     Network,
     Output,
     ResidualEncoder2d,
@@ -31,6 +31,7 @@ from avpipe.networks import (
     TorchvisionEncoder3d,
     X3dEncoder,
 )
+from avpipe.networks.network import Head
 from avpipe.networks.shift2d import shift_frames
 
 ENCODERS: dict[str, tuple[Callable[[], nn.Module], str, tuple[int, ...], int]] = {
@@ -41,7 +42,7 @@ ENCODERS: dict[str, tuple[Callable[[], nn.Module], str, tuple[int, ...], int]] =
     "frames2d": (FrameEncoder2d, "video", (3, 9, 48, 48), 9),
     "shift2d": (partial(ShiftEncoder2d, blocks=2), "video", (3, 9, 48, 48), 9),
     "lips": (LipEncoder, "video", (1, 9, 32, 32), 9),
-    "motion3d": (MotionEncoder3d, "video", (3, 9, 48, 48), 9),
+    "motion": (MotionEncoder, "video", (3, 9, 48, 48), 9),
     "x3d": (X3dEncoder, "video", (3, 9, 48, 48), 9),
     "shots": (partial(ShotEncoder, neighbours=3), "video", (3, 9, 27, 48), 9),
     "lenet5": (LeNet5, "audio", (1, 40, 70), 70),
@@ -180,6 +181,15 @@ def test_what_an_encoder_is_not_is_refused():
         ShiftEncoder2d(fraction=0.6)
 
 
+def test_normalised_statistics_are_as_large_as_one_another():
+    pooling, lengths = StatisticsPooling(2, normalised=True), torch.full((64,), 20)
+    torch.manual_seed(0)
+    vectors = torch.randn(64, 2, 20) * torch.tensor([1.0, 100.0])[:, None]
+    torch.testing.assert_close(pooling(vectors, lengths).std(0, correction=0), torch.ones(4), atol=0.01, rtol=0)
+    pooling.eval()
+    assert torch.equal(pooling(vectors, lengths)[:3], pooling(vectors[:3], lengths[:3]))
+
+
 @pytest.mark.parametrize("pooling_class", [MeanPooling, StatisticsPooling])
 def test_pooling_sees_true_lengths_only(pooling_class):
     sequence = torch.randn(3, 6, 10)
@@ -277,3 +287,12 @@ def test_segments_keep_the_order_whatever_the_tempo():
     turned[0, 0, :40] = rising[0, 0, :40].flip(0)
     assert pooling(turned, torch.tensor([40]))[0, 0] > 0.8
     assert pooling(torch.zeros(2, 1, 50), torch.tensor([0, 1])).isfinite().all()
+
+
+@pytest.mark.parametrize("dim", [1, 27, 54, 55, 56])
+def test_a_head_answers_alike_in_any_place(dim):
+    torch.manual_seed(0)
+    head, vectors, order = Head(dim, 5), torch.randn(33, dim), torch.randperm(33)
+    with torch.inference_mode():
+        assert torch.equal(head(vectors[order]), head(vectors)[order])
+        torch.testing.assert_close(head(vectors), nn.functional.linear(vectors, head.weight, head.bias))

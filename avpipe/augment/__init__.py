@@ -14,7 +14,6 @@ from avpipe.augment.frames import (
     RandomErasing,
     RandomResizedCrop,
     TemporalJitter,
-    TimeReversal,
 )
 from avpipe.augment.lips import FrameJitter, FrameMask
 from avpipe.augment.mixing import CutMix, Mixture, MixUp
@@ -60,7 +59,6 @@ __all__ = [
     "Speed",
     "Tempo",
     "TemporalJitter",
-    "TimeReversal",
     "TimeShift",
     "VocalTractWarp",
     "item_generator",

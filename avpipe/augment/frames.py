@@ -79,16 +79,6 @@ class HorizontalFlip:
         return replace(clip, frames=np.ascontiguousarray(clip.frames[:, :, ::-1]))
 
 
-class TimeReversal:
-    """The film backwards, in half of the clips; the times of the frames stay, and so does the sound."""
-
-    def __call__(self, clip: Clip, generator: np.random.Generator) -> Clip:
-        turn = generator.random() < 0.5
-        if clip.frames is None or not turn:
-            return clip
-        return replace(clip, frames=np.ascontiguousarray(clip.frames[::-1]))
-
-
 class ColourJitter:
     """Another light: brightness, then contrast, then saturation, each by a factor drawn around 1.
 

@@ -147,7 +147,12 @@ def _card_lines(specs: Mapping[str, Spec], origin: Origin) -> Iterator[str]:
     if _seen_frames(specs):
         yield from _FILM_LINES
         return
-    yield "These scores hold for recordings like those of the corpus. For other rooms, microphones and voices, and for"
+    if _sees_motion(specs):
+        yield from _MOTION_LINES
+        return
+    looks_only = not specs["preprocessor"].get("audio") and not is_filter
+    unlike = "cameras, places and people" if looks_only else "rooms, microphones and voices"
+    yield f"These scores hold for recordings like those of the corpus. For other {unlike}, and for"
     others = "other noises" if is_filter else "what is none of the labels" if labels else "other words"
     if "voices" in specs["objective"]:
         others = "other languages"
@@ -160,6 +165,21 @@ _FILM_LINES = (
     "seconds: at more than 60 frames a second a gradual transition may be longer than the network sees. Fades at the",
     "edges of a film lead to no other shot and are not told.",
 )
+
+
+_MOTION_LINES = (
+    "It knows how fast and how unevenly things move, and not what they are: people who play, dance or scuffle, a crowd",
+    "that hurries, leaves in the wind, a camera that shakes may be taken for what it was taught to find, and what is",
+    "far away or hidden may be missed. These scores hold for films like those of the corpus; for other cameras, places",
+    "and people nothing was measured. Have a person look before anything is done about an answer.",
+)
+
+
+def _sees_motion(specs: Mapping[str, Spec]) -> bool:
+    """Whether a network, or those that answer together, takes nothing of a film but how things move in it."""
+    networks = specs["network"].get("members", [specs["network"]])
+    encoders = [encoder for network in networks for encoder in network.get("encoders", {}).values()]
+    return bool(encoders) and all(str(each.get("_target_", "")).endswith(".MotionEncoder") for each in encoders)
 
 
 def _seen_frames(specs: Mapping[str, Spec]) -> Spec:

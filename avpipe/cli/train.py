@@ -11,15 +11,15 @@ where it was stopped, and ends with the weights of a run that never was.
                 scenes, lip_reading, audio_visual_speech (lips and sound), sentiment, denoise, or a YAML of yours
   corpus        folders (class folders), manifest (CSV or JSONL), or a corpus by name (avpipe list)
   corpus.root   its folder; where it is left out, $AVPIPE_CORPORA/<corpus>
-  experiment    digits, digit_strings, emotion, speaker, words_pl, denoise, scenes: what made a shipped bundle, whole;
-                denoise_voicebank, action_fights, sentiment_demo: recipes without one
+  experiment    digits, digit_strings, emotion, speaker, words_pl, denoise, scenes, action_fights: what made a shipped
+                bundle, whole; denoise_voicebank, sentiment_demo: recipes without one
   cv            5, or leave_one_group_out: a network a fold, in run_dir/fold-1 ..., and cv.json over all of them
   seeds         3: as many networks, of seeds seed, seed + 1, ...
   ensemble      true: with cv or seeds, one bundle of all networks
   leakage       true: train on a split by group and on a random one, and tell both scores, their difference (what the
                 random one has for too much), and which recordings are equal
   encoder       of sound: residual2d, residual2d_fine, residual2d_deep, ecapa; of frames: residual3d, frames2d, shift2d,
-                x3d, motion3d, shots (for scenes), and torchvision's r3d_18, mc3_18, r2plus1d_18, s3d, with
+                x3d, motion, shots (for scenes), and torchvision's r3d_18, mc3_18, r2plus1d_18, s3d, with
                 encoder.weights=none, kinetics (its own file, looked for where torch.hub keeps downloads) or a file,
                 read once, when training begins; of mouths: lips; of both: lenet5, torchvision (encoder.name=alexnet,
                 vgg16, vgg16_bn, resnet18 to 152, googlenet, inception_v3, densenet121, densenet169, mobilenet_v2,
@@ -34,7 +34,7 @@ where it was stopped, and ends with the weights of a run that never was.
   split.by      auto (official, else group), official, group, random
   data          data.batch_size, data.workers, data.sampling=natural|balanced|companions
   cache         decoded, features (where the augmentation is of features alone), none; cache.path, cache.max_gb
-  augment       mel, words, voice, speech, noisy, features, mixup, cutmix, frames, frames_strong, frames_mixed, lips,
+  augment       mel, words, voice, speech, noisy, features, mixup, cutmix, frames, frames_strong, frames_lit, lips,
                 none, and others (avpipe list)
   optim         adamw, sgd; optim.lr, optim.weight_decay; find_lr=true tries rates before it begins
   schedule      one_cycle, cosine, constant; schedule.warm_up_fraction

@@ -10,7 +10,7 @@ from avpipe.networks.fusion import Concatenation, GatedFusion, Identity, LowRank
 from avpipe.networks.lenet5 import LeNet5
 from avpipe.networks.levels import Stage, encoders_of, stages_of
 from avpipe.networks.lips import LipEncoder
-from avpipe.networks.motion3d import MotionEncoder3d
+from avpipe.networks.motion import MotionEncoder
 from avpipe.networks.network import Network, Output, subsets
 from avpipe.networks.pooling import AttentivePooling, MeanPooling, SegmentPooling, StatisticsPooling
 from avpipe.networks.pretrained import PretrainedEncoder
@@ -43,7 +43,7 @@ __all__ = [
     "LipEncoder",
     "LowRankFusion",
     "MeanPooling",
-    "MotionEncoder3d",
+    "MotionEncoder",
     "Network",
     "Output",
     "PretrainedEncoder",

@@ -6,6 +6,7 @@ from itertools import combinations
 from typing import Protocol, cast
 
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from avpipe.features import Features
 from avpipe.networks.auxiliary import AuxiliaryHead
@@ -49,6 +50,23 @@ Encoded = dict[str, tuple[Tensor, Tensor]]
 """By sense what a fusion takes of it, and its true lengths (B,): 0 where an item lacks the sense."""
 
 
+class Head(nn.Linear):
+    """A linear layer whose answer does not depend on an item's place in the batch, down to the last bit.
+
+    A CPU's product of matrices adds up the rows that do not begin at a multiple of 16 bytes in another order: vectors
+    are filled up with zeros to a multiple of four numbers.
+    """
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """
+        Shape:
+            vectors: (B, in_features); returns (B, out_features).
+        """
+        if not (missing := -self.in_features % 4):
+            return super().forward(vectors)
+        return nn.functional.linear(pad(vectors, (0, missing)), pad(self.weight, (0, missing)), self.bias)
+
+
 class Network(nn.Module):
     """Each sense through its encoder and pooling, fused into one vector, and a linear head.
 
@@ -79,7 +97,7 @@ class Network(nn.Module):
         self.fused_dims = dims | {sense: cast(_Sized, layer).out_dim for sense, layer in self.pooling.items()}
         self.fusion = fusion(self.fused_dims)
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(cast(_Sized, self.fusion).out_dim, num_outputs)
+        self.head = Head(cast(_Sized, self.fusion).out_dim, num_outputs)
         self.auxiliary = nn.ModuleDict(
             {
                 f"{sense}_{tap}": AuxiliaryHead(channels, num_outputs)

@@ -31,16 +31,19 @@ class StatisticsPooling(nn.Module):
 
     Args:
         channels: length of the vectors.
+        normalised: each of them over the batch in training, by running statistics afterwards, so that what varies
+            little is learned from as fast as what varies much.
 
     Reference:
         D. Snyder et al., "X-Vectors: Robust DNN Embeddings for Speaker Recognition", ICASSP 2018. The deviation is of
         the whole population, with 1e-5 added to the variance so that a single step has a gradient.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, normalised: bool = False) -> None:
         super().__init__()
         self.mean = MeanPooling(channels)
         self.out_dim = 2 * channels
+        self.norm = nn.BatchNorm1d(self.out_dim) if normalised else nn.Identity()
 
     def forward(self, sequence: Tensor, lengths: Tensor) -> Tensor:
         """
@@ -49,7 +52,8 @@ class StatisticsPooling(nn.Module):
         """
         mean = self.mean(sequence, lengths)
         variance = self.mean((sequence - mean[:, :, None]).square(), lengths)
-        return cat([mean, (variance + 1e-5).sqrt()], dim=1)
+        statistics: Tensor = self.norm(cat([mean, (variance + 1e-5).sqrt()], dim=1))
+        return statistics
 
 
 class SegmentPooling(nn.Module):

@@ -11,7 +11,6 @@ from avpipe.augment import (
     RandomErasing,
     RandomResizedCrop,
     TemporalJitter,
-    TimeReversal,
     item_generator,
 )
 from tests.clips import clip_of, generator_of
@@ -40,13 +39,6 @@ def test_a_flip_turns_all_frames_or_none():
         HorizontalFlip()(clip_of(frames=frames), item_generator(0, 0, index)).frames.tobytes() for index in range(50)
     }
     assert outcomes == {frames.tobytes(), frames[:, :, ::-1].tobytes()}
-
-
-def test_a_film_goes_forwards_or_backwards_by_its_own_times():
-    clip = clip_of(frames=random_frames())
-    outcomes = [TimeReversal()(clip, item_generator(0, 0, index)) for index in range(50)]
-    assert {one.frames.tobytes() for one in outcomes} == {clip.frames.tobytes(), clip.frames[::-1].tobytes()}
-    assert all(one.frame_times_sec is clip.frame_times_sec for one in outcomes)
 
 
 def test_a_resized_crop_shows_a_square_of_a_size_within_the_range():

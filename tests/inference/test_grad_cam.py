@@ -25,7 +25,7 @@ ENCODERS = {
     "frames2d": {"_target_": "avpipe.networks.FrameEncoder2d", "channels": [4, 8, 8]},
     "shift2d": {"_target_": "avpipe.networks.ShiftEncoder2d", "channels": [4, 8, 8]},
     "x3d": {"_target_": "avpipe.networks.X3dEncoder", "channels": [4, 8], "blocks": [2]},
-    "motion3d": {"_target_": "avpipe.networks.MotionEncoder3d", "channels": [4]},
+    "motion": {"_target_": "avpipe.networks.MotionEncoder"},
 }
 
 

@@ -1,12 +1,11 @@
-"""How things move, measured before anything is learned; and a small 3D CNN over these maps."""
+"""How things move, measured before anything is learned."""
 
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
-from avpipe.networks.masking import strided, time_mask
-from avpipe.networks.residual3d import ResidualBlock3d
+from avpipe.networks.masking import time_mask
 
 _LUMA = (0.299, 0.587, 0.114)
 """Of red, green and blue, as in ITU-R BT.601."""
@@ -55,14 +54,21 @@ class MotionMaps(nn.Module):
         """
         # Differences of nearly equal numbers: bfloat16 would leave nothing of them.
         with torch.autocast(frames.device.type, enabled=False):
-            return self._maps(frames.float(), mask[:, :, None, None].float())
+            mask = mask[:, :, None, None]
+            red, green, blue = (share * colour for share, colour in zip(_LUMA, frames.float().unbind(1), strict=True))
+            halved = nn.functional.avg_pool2d(red + green + blue, 2, ceil_mode=True)
+            # Behind its end a film stands still at its first frame, so that a single frame does not move.
+            maps = self._maps(torch.where(mask, halved, halved[:, :1]), mask.float())
+            # The first frame moves as the second does: of what was before it nothing is known.
+            return torch.cat([maps[:, :, :1], maps], dim=2)[:, :, : frames.shape[2]] * mask[:, None]
 
-    def _maps(self, frames: Tensor, mask: Tensor) -> Tensor:
-        red, green, blue = (share * colour for share, colour in zip(_LUMA, frames.unbind(1), strict=True))
-        grey = red + green + blue
-        now = nn.functional.avg_pool2d(grey, 2, ceil_mode=True)
-        # The first frame stands before itself: nothing has moved yet.
-        before = torch.cat([now[:, :1], now[:, :-1]], dim=1)
+    def _maps(self, grey: Tensor, mask: Tensor) -> Tensor:
+        """The maps of each frame but the first, or of the only one.
+
+        Shape:
+            grey: (B, T, H, W); mask: (B, T, 1, 1); returns (B, num_maps, max(T - 1, 1), ceil(H / 2), ceil(W / 2)).
+        """
+        now, before = (grey[:, 1:], grey[:, :-1]) if grey.shape[1] > 1 else (grey, grey)
         change = now - before
         across, down = _slopes((now + before) / 2)
         right, below, texture = self._shift(across, down, change)
@@ -73,7 +79,7 @@ class MotionMaps(nn.Module):
         wide = (slice(0, now.shape[2]), slice(0, now.shape[3]))
         moved = (flow.repeat_interleave(2, 2).repeat_interleave(2, 3)[:, :, *wide] for flow in (right, below))
         left_over = change + across * next(moved) + down * next(moved)
-        mean = (now * mask).sum(1, keepdim=True) / mask.sum(1, keepdim=True).clamp_min(1.0)
+        mean = (grey * mask).sum(1, keepdim=True) / mask.sum(1, keepdim=True).clamp_min(1.0)
         faster = [torch.diff(flow, dim=1, prepend=flow[:, :1]).square() for flow in (right, below)]
         maps = [
             speed,
@@ -85,7 +91,7 @@ class MotionMaps(nn.Module):
             texture,
         ]
         # The root of each, as a few great values would drown the many small ones.
-        return torch.stack([(one.clamp_min(0.0) + 1e-6).sqrt() * mask for one in maps], dim=1)
+        return torch.stack([(one.clamp_min(0.0) + 1e-6).sqrt() for one in maps], dim=1)
 
     def _shift(self, across: Tensor, down: Tensor, change: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Motion to the right and downwards, in pixels, and texture, on the grid."""
@@ -134,56 +140,40 @@ def _sum_around(x: Tensor, axis: int, side: int, stride: int) -> Tensor:
     return total
 
 
-class MotionEncoder3d(nn.Module):
-    """Maps of motion, residual blocks over them, and what is said of a step by both.
+class MotionEncoder(nn.Module):
+    """Maps of motion, and of each map in a step its mean and how high it stands in the places where it is highest.
 
-    A step is the mean, the deviation over the picture of each map, beside the mean and the maximum of what the blocks
-    make of them, all normalised: how much moves and how unevenly speaks by itself, and needs no films to be learned.
+    Nothing but a normalisation is learned: of some hundred films a 3D CNN over the maps learns no more than this tells.
 
     Args:
-        channels: of each block, which halves height and width; time, halved once, keeps its steps.
+        shares: of the places, over whose highest values means are taken besides that over all.
         window_px: of :class:`MotionMaps`.
         neighbourhoods: of the same.
         noise: of the same.
-
-    Reference:
-        The blocks are those of :class:`avpipe.networks.ResidualEncoder3d`.
     """
 
     def __init__(
         self,
-        channels: Sequence[int] = (24,),
+        shares: Sequence[float] = (0.05, 0.01),
         window_px: int = 7,
         neighbourhoods: Sequence[int] = (3, 5, 9),
         noise: float = 0.14,
     ) -> None:
         super().__init__()
+        if not all(0.0 < share < 1.0 for share in shares):
+            raise ValueError(f"shares={list(shares)} must lie in (0, 1)")
+        self.shares = tuple(shares)
         self.maps = MotionMaps(window_px, neighbourhoods, noise)
-        self.norm = nn.BatchNorm3d(self.maps.num_maps)
-        befores = (self.maps.num_maps, *channels)
-        self.blocks = nn.ModuleList(
-            ResidualBlock3d(before, after, time_stride=1, space_stride=2)
-            for before, after in zip(befores, channels, strict=False)
-        )
-        """One after the other."""
-        self.time_stride = 2
-        self.out_dim = 2 * (self.maps.num_maps + befores[-1])
-        self.last = nn.BatchNorm1d(self.out_dim)
+        self.out_dim = self.maps.num_maps * (1 + len(self.shares))
+        self.norm = nn.BatchNorm1d(self.out_dim)
 
     def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """
         Shape:
-            features: (B, 3, T, H, W); lengths: (B,) in frames.
-            returns (B, out_dim, ceil(T / 2)) and lengths (B,) in its steps.
+            features: (B, 3, T, H, W); lengths: (B,) in frames; returns (B, out_dim, T) and lengths (B,).
         """
-        maps = self.maps(features, time_mask(lengths, features.shape[2]))
-        lengths = strided(lengths, self.time_stride)
-        maps = self.norm(nn.functional.avg_pool3d(maps, (self.time_stride, 1, 1), ceil_mode=True))
-        mask = time_mask(lengths, maps.shape[2])[:, None, :, None, None]
-        x = maps
-        for block in self.blocks:
-            # Normalisation has moved the zeros of the padding, which the next convolution would carry into true steps.
-            x = block(x * mask.to(x.dtype))
-        deviation = (maps.var((3, 4), unbiased=False) + 1e-5).sqrt()
-        steps = torch.cat([maps.mean((3, 4)), deviation, x.mean((3, 4)), x.amax((3, 4))], dim=1)
-        return self.last(steps), lengths
+        places = self.maps(features, time_mask(lengths, features.shape[2])).flatten(3)
+        counts = [max(1, round(share * places.shape[3])) for share in self.shares]
+        highest = places.topk(max(counts, default=1), dim=3).values
+        steps = [places.mean(3), *(highest[..., :count].mean(3) for count in counts)]
+        return self.norm(torch.cat(steps, dim=1)), lengths
