@@ -82,8 +82,8 @@ def _mark(frames: Tensor, draw: np.random.Generator) -> None:
     frames[:, :, top : top + tall, left : left + wide].lerp_(picture, float(draw.uniform(0.3, 1.0)))
 
 
-def drawn_pace(draw: np.random.Generator, number: int) -> np.ndarray | None:
-    """Which frame stands at each place of a film whose pictures come twice or are left out; None: each comes once.
+def drawn_pace(draw: np.random.Generator, number: int) -> np.ndarray:
+    """Which picture stands at each place of a film; in some, pictures come twice or are left out.
 
     Shape:
         returns (number,), rising places below ``number``.
@@ -99,7 +99,7 @@ def drawn_pace(draw: np.random.Generator, number: int) -> np.ndarray | None:
         return np.minimum(np.cumsum(steps), number - 1)
     if kind < 0.18:  # more frames than pictures, at an odd ratio
         return (places * draw.uniform(0.4, 0.98)).astype(int)
-    return None
+    return places
 
 
 def at_pace(spans: Sequence[Span], places: np.ndarray) -> list[Span]:
