@@ -147,8 +147,8 @@ class _Editor:
         return render_shot(self.pictures, self.view, self.grade, self.draw, frames, style.shape, style.events)
 
     def _gradual_length(self) -> int:
-        shortest, longest = math.log(SHORTEST_GRADUAL), math.log(LONGEST_GRADUAL + 1)
-        return max(3, int(self.part * math.exp(self.draw.uniform(shortest, longest))))
+        shortest, longest = math.log(SHORTEST_GRADUAL), math.log(LONGEST_GRADUAL)
+        return math.ceil(self.part * math.exp(self.draw.uniform(shortest, longest)))
 
     def _length_alone(self) -> int:
         if self.draw.random() < 0.1:
