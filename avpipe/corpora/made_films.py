@@ -22,7 +22,7 @@ from avpipe.errors import ArgumentError
 from avpipe.files import cache_folder, sha256_of
 from avpipe.media import read_clip, write_video
 
-VERSION = 4
+VERSION = 5
 """Of the recipe: another one writes other films, under another name."""
 
 LENGTH = 240

@@ -1,6 +1,7 @@
 """Films that code cuts together: what is in them is what their lists say."""
 
 import csv
+import itertools
 
 import numpy as np
 import pytest
@@ -105,7 +106,7 @@ def test_labels_are_of_the_films_length_and_spans_lie_in_it(seed):
 def test_a_whole_film_has_no_transition_at_its_end_and_none_that_is_short(seed):
     film = make_film(materials(), Style(SHAPE, 0.5, usual=(6.0, 12.0), whole=True), np.random.default_rng(seed), 100)
     places = [0, *(place for span in film.between_shots() for place in span), 100]
-    for number, (first, end) in enumerate(zip(places, places[1:], strict=False)):
+    for number, (first, end) in enumerate(itertools.pairwise(places)):
         assert end - first >= 5 if number % 2 == 0 else end == first or end - first >= 5
     assert all(end < 100 for _, end in film.spans)
 

@@ -10,6 +10,9 @@ from torch.nn.functional import interpolate
 Span = tuple[int, int]
 """A transition in frames: [first, end), as :class:`avpipe.corpora.transitions.Transition` has it in seconds."""
 
+DARKEST = 0.1
+"""Mean value of a film in [0, 1] below which none is darkened: nobody could tell its shots apart."""
+
 
 def spoil(frames: Tensor, draw: np.random.Generator) -> Tensor:
     """Bars, a station's mark, grain, blur, coding, a dark film or a grey one; each in some films.
@@ -18,7 +21,7 @@ def spoil(frames: Tensor, draw: np.random.Generator) -> Tensor:
         frames: (T, 3, height, width) in [0, 1]; returned in the same shape.
     """
     if draw.random() < 0.08:
-        frames = frames * draw.uniform(0.2, 0.6)
+        frames = frames * max(draw.uniform(0.2, 0.6), min(1.0, DARKEST / max(float(frames.mean()), 1e-6)))
     if draw.random() < 0.12:
         frames = frames.mean(1, keepdim=True).expand(-1, 3, -1, -1) * _sepia(draw)
     if draw.random() < 0.15:

@@ -157,10 +157,10 @@ class _Editor:
         return min(max(length, self.style.shortest + 2), self.style.longest)
 
     def _change(self, is_gradual: bool) -> None:
-        """Choose what is seen next; gradual transitions seldom lead to the same scene."""
+        """Choose what is seen next; gradual transitions seldom lead to the same scene, and a still has but one side."""
         before = self.view
         self.view = View.drawn(self.draw)
-        if self.draw.random() < self.stays * (0.1 if is_gradual else 1.0):
+        if len(self.pictures) > 1 and self.draw.random() < self.stays * (0.1 if is_gradual else 1.0):
             while not self.view.is_other_than(before):
                 self.view = View.drawn(self.draw)
         else:
