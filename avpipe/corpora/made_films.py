@@ -43,7 +43,8 @@ _SUFFIXES = (".mp4", ".mp4", ".mkv", ".avi")
 _SIDES = ("val", "test")
 
 _JUMPS = frozenset(("fi042.mp4", "fi055.mp4"))
-"""Recordings in which the recorder itself leaves out a stretch, as if they had been cut."""
+"""Recordings in which a stretch is left out, as if they had been cut: seen at 64x48, one change from frame to frame is
+more than 2.5 times the second greatest within six frames to either side, a level of 0.01 added."""
 
 
 Choice = TypeVar("Choice")
