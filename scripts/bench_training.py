@@ -1,6 +1,7 @@
 """How fast cached training is, beside a bare PyTorch loop over the same tensors and the same network.
 
-    THP_MEM_ALLOC_ENABLE=1 python scripts/bench_training.py [--corpus ravdess] [--task emotion] [--epochs 3] [--rounds 3]
+    export THP_MEM_ALLOC_ENABLE=1
+    python scripts/bench_training.py [--corpus ravdess] [--task emotion] [--epochs 3] [--rounds 3]
 
 Both train the task's network on the features of the corpus's official training part, with the same batches and AdamW.
 The bare loop holds all features in memory and does nothing else: no metrics, no running mean of weights, no checkpoint,
