@@ -57,9 +57,9 @@ class Boundaries(Objective):
 
     def __init__(
         self,
-        cut_threshold: float = 0.6,
-        gradual_threshold: float = 0.5,
-        peak: float = 0.7,
+        cut_threshold: float = 0.7,
+        gradual_threshold: float = 0.4,
+        peak: float = 0.6,
         shortest: int = 2,
         apart: int = 2,
         cut_weight: float = 5.0,
