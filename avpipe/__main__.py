@@ -1,6 +1,7 @@
 """The command ``avpipe``: finds the sub-command and hands over; loads nothing else, so that help comes at once."""
 
 import ast
+import os
 import runpy
 import sys
 from pathlib import Path
@@ -37,6 +38,9 @@ def _dispatched(arguments: list[str]) -> int:
     if "-h" in rest or "--help" in rest:
         print(_docstring(_CLI / f"{command}.py"))
         return 0
+    # Large tensors in large pages: with small ones a CPU spends a tenth of a training step on getting them, one by one,
+    # for each batch anew. Torch reads it when it is loaded.
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     # Under this name and with these arguments, so that a process which Lightning starts for another GPU finds its way.
     sys.argv = [f"avpipe {command}", *rest]
     runpy.run_module(f"avpipe.cli.{command}", run_name="__main__", alter_sys=True)

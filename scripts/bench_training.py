@@ -1,11 +1,13 @@
 """How fast cached training is, beside a bare PyTorch loop over the same tensors and the same network.
 
+    export THP_MEM_ALLOC_ENABLE=1
     python scripts/bench_training.py [--corpus ravdess] [--task emotion] [--epochs 3] [--rounds 3]
 
 Both train the task's network on the features of the corpus's official training part, with the same batches and AdamW.
 The bare loop holds all features in memory and does nothing else: no metrics, no running mean of weights, no checkpoint,
 no log. Ours is the data module with ``cache=features`` and Lightning's trainer as ``avpipe train`` uses it. They take
-turns, and the median ratio of samples a second is told. The first epoch of either is not counted.
+turns, and the median ratio of samples a second is told. The first epoch of either is not counted. The variable is what
+the command ``avpipe`` sets for itself, memory in large pages.
 """
 
 import argparse

@@ -1,13 +1,14 @@
 """Speed of films on their way into a training batch against the libraries that people would otherwise use, and of
 training itself against a bare loop.
 
-    python -m scripts.bench_video [--training-only]
+    THP_MEM_ALLOC_ENABLE=1 python -m scripts.bench_video [--training-only]
 
 A batch is clips of 16 frames of 112x112, an eighth of a second apart, scaled to a shorter side of 128, cut from the
 middle, standardised, as ``task=action`` reads them. Peers take the same frames of the same films to the same batch, by
 the fastest way that each documents. It prints the peer's median seconds divided by ours, over interleaved repeats of
 one run: above 1 ours is faster. Then clips a second of ``avpipe train`` on cached clips beside a bare PyTorch loop over
-the same tensors and the same network. Exit status 1 where a ratio is below 0.9.
+the same tensors and the same network. Exit status 1 where a ratio is below 0.9. The variable is what the command
+``avpipe`` sets for itself, memory in large pages; all sides have it here.
 
 The peers are set up as ``scripts/bench_media.py`` tells; the short films are those of ``fights`` below
 ``$AVPIPE_CORPORA``, the long one is drawn.

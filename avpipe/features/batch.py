@@ -36,11 +36,13 @@ def collate(items: Sequence[Features], window_steps: dict[str, int]) -> tuple[Fe
         axis = TIME_AXIS[sense]
         shape = list(example.shape)
         shape[axis] = steps
-        batch[sense] = example.new_zeros(len(items), *shape)
+        # Written once: zeros all over first would take as long again.
+        batch[sense] = example.new_empty(len(items), *shape)
         lengths[sense] = torch.zeros(len(items), dtype=torch.long, device=example.device)
         for row, item in enumerate(items):
-            if sense in item:
-                steps_here = min(item[sense].shape[axis], steps)
+            steps_here = min(item[sense].shape[axis], steps) if sense in item else 0
+            if steps_here:
                 batch[sense][row].narrow(axis, 0, steps_here).copy_(item[sense].narrow(axis, 0, steps_here))
-                lengths[sense][row] = steps_here
+            batch[sense][row].narrow(axis, steps_here, steps - steps_here).zero_()
+            lengths[sense][row] = steps_here
     return batch, lengths

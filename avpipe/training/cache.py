@@ -227,7 +227,8 @@ class FeatureReader(CachedReader):
         for sense in self.preprocessor.senses:
             row = int(entry[f"{sense}.row"][place])
             if row >= 0:
-                padded = torch.from_numpy(np.array(entry[sense][row]))
+                # Not copied before it is put into a batch; what a transform is given it leaves as it was.
+                padded = torch.from_numpy(np.require(entry[sense][row], requirements="W"))
                 features[sense] = padded.narrow(TIME_AXIS[sense], 0, int(entry[f"{sense}.length"][row]))
         return features, float(entry["seconds"][place])
 

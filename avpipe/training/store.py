@@ -37,7 +37,7 @@ class Store:
         return self.folder / key[:2] / key
 
     def read(self, key: str) -> dict[str, np.ndarray] | None:
-        """The arrays of an entry, as read-only memory maps; None: there is no such entry, or no longer."""
+        """The arrays of an entry, as maps that change no file; None: there is no such entry, or no longer."""
         try:
             return {file.stem: _opened(file) for file in self.path(key).iterdir()}
         except (FileNotFoundError, ValueError):  # emptied by another run between the listing and the opening
@@ -78,7 +78,8 @@ class Store:
 
 def _opened(file: Path) -> np.ndarray:
     """A memory map; of what is smaller than a page the array itself, as maps are few and slow to reach into."""
-    array: np.ndarray = np.load(file, mmap_mode="r")
+    # "c": torch takes no array that it may not write; what is written stays in this process.
+    array: np.ndarray = np.load(file, mmap_mode="c")
     if array.nbytes <= mmap.PAGESIZE:
         array = np.array(array)
         array.flags.writeable = False

@@ -256,17 +256,23 @@ def test_help_names_every_task_and_experiment():
             assert re.search(rf"\b{path.stem}\b", told), f"{group}={path.stem}"
 
 
+def loading_torch(folder, code, **environment):
+    """A process of the command that finds ``code`` where torch should be."""
+    (folder / "torch.py").write_text(code)
+    command = ["-c", "import sys; from avpipe.__main__ import main; sys.exit(main())", "predict", "x", "y"]
+    variables = {**os.environ, "PYTHONPATH": str(folder), **environment}
+    return subprocess.run([sys.executable, *command], env=variables, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(("own", "value"), [({}, "1"), ({"THP_MEM_ALLOC_ENABLE": "0"}, "0")])
+def test_torch_is_asked_for_large_pages_unless_somebody_knows_better(tmp_path, monkeypatch, own, value):
+    monkeypatch.delenv("THP_MEM_ALLOC_ENABLE", raising=False)
+    code = "import os; raise SystemExit('pages: ' + os.environ['THP_MEM_ALLOC_ENABLE'])"
+    assert one_line(loading_torch(tmp_path, code, **own).stderr) == f"pages: {value}"
+
+
 def test_a_run_that_is_stopped_while_it_loads_is_one_line(tmp_path):
-    (tmp_path / "torch.py").write_text("raise KeyboardInterrupt")
-    command = [
-        sys.executable,
-        "-c",
-        "import sys; from avpipe.__main__ import main; sys.exit(main())",
-        "predict",
-        "x",
-        "y",
-    ]
-    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True)
+    done = loading_torch(tmp_path, "raise KeyboardInterrupt")
     assert done.returncode == 130
     assert one_line(done.stderr) == "avpipe: stopped; the same command goes on"
 

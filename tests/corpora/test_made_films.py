@@ -1,6 +1,7 @@
 """Films that code cuts together: what is in them is what their lists say."""
 
 import csv
+import itertools
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from avpipe.corpora import made_films as module
 from avpipe.corpora.editing import Material, Style, make_film
 from avpipe.corpora.editing.faults import at_pace
 from avpipe.corpora.editing.mixes import GRADUAL_KINDS, mixed
+from avpipe.corpora.editing.shots import Grade, View, render_shot
 from avpipe.errors import ArgumentError
 from avpipe.media import read_clip, write_video
 
@@ -98,6 +100,26 @@ def test_labels_are_of_the_films_length_and_spans_lie_in_it(seed):
     for first, end in film.between_shots():
         assert 0 < first <= end < 100
     assert list(film.spans) == sorted(film.spans)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_whole_film_has_no_transition_at_its_end_and_none_that_is_short(seed):
+    film = make_film(materials(), Style(SHAPE, 0.5, usual=(6.0, 12.0), whole=True), np.random.default_rng(seed), 100)
+    places = [0, *(place for span in film.between_shots() for place in span), 100]
+    for number, (first, end) in enumerate(itertools.pairwise(places)):
+        assert end - first >= 5 if number % 2 == 0 else end == first or end - first >= 5
+    assert all(end < 100 for _, end in film.spans)
+
+
+def test_a_camera_stops_at_the_edges_of_what_it_films():
+    """Of a slope of brightness every frame is a slope, and never one and its mirror image."""
+    slope = torch.linspace(0.0, 255.0, 72).byte().expand(4, 3, 54, 72)
+    plain = Grade(1.0, 1.0, 1.0, (1.0, 1.0, 1.0))
+    slopes = 0
+    for seed in range(20):
+        shot = render_shot(slope, View(0.0, 0.5, 0.4), plain, np.random.default_rng(seed), 60, SHAPE, 0.0)
+        slopes += int((shot[:, 0, SHAPE[0] // 2].diff(dim=1) > -1e-3).all())
+    assert slopes > 12  # in some, things pass through the picture
 
 
 def test_a_film_is_drawn_from_its_generator_alone():

@@ -4,6 +4,7 @@ import csv
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from avpipe.corpora import (
@@ -20,6 +21,8 @@ from avpipe.corpora import (
     make_split,
 )
 from avpipe.corpora.equality import equal_recordings
+from avpipe.corpora.made_films import recordings_of
+from avpipe.media import read_clip
 
 pytestmark = pytest.mark.corpora
 
@@ -129,3 +132,18 @@ def test_a_written_split_reads_back_with_the_same_hash(tmp_path: Path) -> None:
     assert make_split(Manifest(tmp_path / "split.csv", root=corpus.root)).sha256 == split.sha256
     with (tmp_path / "split.csv").open(newline="") as file:
         assert Counter(row["split"] for row in csv.DictReader(file)) == {"train": 840, "val": 120, "test": 240}
+
+
+def greatest_jump(path: Path) -> float:
+    """The greatest change from frame to frame, as a multiple of the second greatest of those around it."""
+    frames = read_clip(path, audio=False, video=True, size_px=(48, 64)).frames
+    assert frames is not None
+    changes = np.abs(np.diff(frames.astype(np.float32) / 255.0, axis=0)).mean((1, 2, 3))
+    around = [np.delete(changes[max(0, t - 6) : t + 7], min(t, 6)) for t in range(len(changes))]
+    return max(change / (np.sort(near)[-2] + 0.01) for change, near in zip(changes, around, strict=True))
+
+
+def test_films_are_made_of_recordings_without_a_cut() -> None:
+    cut = {each.path.name for each in Fights().examples() if greatest_jump(each.path) > 2.5}
+    used = {each.path.name for side in recordings_of(None).values() for each in side}
+    assert {each.path.name for each in Fights().examples()} - used == cut

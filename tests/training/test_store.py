@@ -34,6 +34,15 @@ def test_what_was_written_piece_by_piece_comes_back_as_one_read_only_map(store):
         found["frames"][0] = 0.0
 
 
+def test_what_is_written_into_a_map_stays_in_this_process(store):
+    with store.writer("ab1") as entry:
+        entry.append("frames", np.ones((2, 4096), np.float32))
+    found = store.read("ab1")
+    assert isinstance(found["frames"], np.memmap)
+    found["frames"][:] = 0.0
+    assert store.read("ab1")["frames"].all()
+
+
 def test_an_entry_that_fails_half_way_is_not_there(store):
     def fail():
         with store.writer("ab1") as entry:

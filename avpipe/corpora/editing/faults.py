@@ -10,6 +10,9 @@ from torch.nn.functional import interpolate
 Span = tuple[int, int]
 """A transition in frames: [first, end), as :class:`avpipe.corpora.transitions.Transition` has it in seconds."""
 
+DARKEST = 0.1
+"""Mean value of a film in [0, 1] below which none is darkened: nobody could tell its shots apart."""
+
 
 def spoil(frames: Tensor, draw: np.random.Generator) -> Tensor:
     """Bars, a station's mark, grain, blur, coding, a dark film or a grey one; each in some films.
@@ -18,7 +21,7 @@ def spoil(frames: Tensor, draw: np.random.Generator) -> Tensor:
         frames: (T, 3, height, width) in [0, 1]; returned in the same shape.
     """
     if draw.random() < 0.08:
-        frames = frames * draw.uniform(0.2, 0.6)
+        frames = frames * max(draw.uniform(0.2, 0.6), min(1.0, DARKEST / max(float(frames.mean()), 1e-6)))
     if draw.random() < 0.12:
         frames = frames.mean(1, keepdim=True).expand(-1, 3, -1, -1) * _sepia(draw)
     if draw.random() < 0.15:
@@ -82,8 +85,8 @@ def _mark(frames: Tensor, draw: np.random.Generator) -> None:
     frames[:, :, top : top + tall, left : left + wide].lerp_(picture, float(draw.uniform(0.3, 1.0)))
 
 
-def drawn_pace(draw: np.random.Generator, number: int) -> np.ndarray | None:
-    """Which frame stands at each place of a film whose pictures come twice or are left out; None: each comes once.
+def drawn_pace(draw: np.random.Generator, number: int) -> np.ndarray:
+    """Which picture stands at each place of a film; in some, pictures come twice or are left out.
 
     Shape:
         returns (number,), rising places below ``number``.
@@ -99,7 +102,7 @@ def drawn_pace(draw: np.random.Generator, number: int) -> np.ndarray | None:
         return np.minimum(np.cumsum(steps), number - 1)
     if kind < 0.18:  # more frames than pictures, at an odd ratio
         return (places * draw.uniform(0.4, 0.98)).astype(int)
-    return None
+    return places
 
 
 def at_pace(spans: Sequence[Span], places: np.ndarray) -> list[Span]:

@@ -13,9 +13,9 @@ from avpipe.corpora.editing.mixes import drawn_kind, mixed
 from avpipe.corpora.editing.pictures import Shape, drawn_picture
 from avpipe.corpora.editing.shots import Grade, View, render_shot
 
-LONGEST_GRADUAL = 72
-"""Frames: 2.9 s at 25 a second, 1.2 s at 60."""
-
+SHORTEST_GRADUAL, LONGEST_GRADUAL = 6, 72
+"""Frames: the longest 2.9 s at 25 a second, 1.2 s at 60. What is shorter than six frames is a cut to the field
+(A. F. Smeaton, P. Over, A. R. Doherty, "Video shot boundary detection: Seven years of TRECVid activity", CVIU 2010)."""
 
 SEEN = 0.012
 """Mean difference of two pictures in [0, 1] below which they are taken for one: three levels of 256."""
@@ -39,8 +39,8 @@ class Style:
     """(height, width) of the pictures."""
     gradual: float
     """Part of the transitions that are."""
-    shortest: int = 2
-    """Frames of a shot, apart from its transitions."""
+    shortest: int = 6
+    """Frames of a shot, apart from its transitions: what is shorter is a flash, and is none."""
     longest: int = 200
     drawn: float = 0.25
     """Part of the shots that are of drawn material."""
@@ -48,6 +48,8 @@ class Style:
     """Frames of a shot, about: those of a film lie around a number between these."""
     events: float = 1.0
     """How often lights change and flash, and captions appear: as a part of the most, which is in every other shot."""
+    whole: bool = False
+    """Whether films begin and end within a shot; else some begin in the middle of a transition, and some end so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +78,15 @@ class MadeFilm:
 
 
 def make_film(materials: Sequence[Material], style: Style, draw: np.random.Generator, length: int) -> MadeFilm:
-    """Draw a film of ``length`` frames; some begin in the middle of a shot, or of a transition."""
-    skipped = int(draw.integers(1, 40)) if draw.random() < 0.2 else 0
-    frames, spans = _Editor(materials, style, draw).edited(skipped + length)
-    pace = drawn_pace(draw, len(frames))
-    if pace is not None:
-        frames, spans = frames[torch.from_numpy(pace)], at_pace(spans, pace)
+    """Draw a film of ``length`` frames; if it need not be whole, it may begin in the middle of what happens in it."""
+    skipped = int(draw.integers(1, 40)) if not style.whole and draw.random() < 0.2 else 0
+    pace = drawn_pace(draw, skipped + length)
+    taken = int(pace[-1]) + 1
+    frames, spans = _Editor(materials, style, draw, taken / len(pace)).edited(taken)
+    spans = at_pace(spans, pace)
     moved = [(max(0, first - skipped), min(end - skipped, length)) for first, end in spans if end >= skipped]
     kept = tuple((first, end) for first, end in moved if first < length and end > 0)
-    shown = spoil(blended(frames[skipped : skipped + length], draw), draw)
+    shown = spoil(blended(frames[torch.from_numpy(pace[skipped:])], draw), draw)
     return MadeFilm(shown, tuple(span for span in kept if _is_seen(shown, span)))
 
 
@@ -97,10 +99,12 @@ def _is_seen(frames: Tensor, span: Span) -> bool:
 class _Editor:
     """Puts shot behind shot until a film is long enough."""
 
-    def __init__(self, materials: Sequence[Material], style: Style, draw: np.random.Generator) -> None:
+    def __init__(self, materials: Sequence[Material], style: Style, draw: np.random.Generator, part: float) -> None:
         self.materials = materials
         self.style = style
         self.draw = draw
+        self.part = part
+        """Pictures of the film for each frame that will show them; below 1 some will come twice."""
         self.sources: dict[str, list[int]] = {}
         for place, material in enumerate(materials):
             self.sources.setdefault(material.source, []).append(place)
@@ -125,6 +129,8 @@ class _Editor:
             comes = len(old) if parts else opening
             next_kind = drawn_kind(self.draw) if self.draw.random() < self.style.gradual else ""
             alone, goes = self._length_alone(), self._gradual_length() if next_kind else 0
+            if self.style.whole and done + comes + alone + goes + self.style.shortest > length:
+                alone, goes, next_kind = max(alone, length - done - comes), 0, ""
             shot = self._shot(comes + alone + goes)
             if comes:
                 old = old if parts else torch.zeros_like(shot[:comes])
@@ -141,8 +147,8 @@ class _Editor:
         return render_shot(self.pictures, self.view, self.grade, self.draw, frames, style.shape, style.events)
 
     def _gradual_length(self) -> int:
-        shortest, longest = math.log(3.0), math.log(LONGEST_GRADUAL + 1.0)
-        return int(math.exp(self.draw.uniform(shortest, longest)))
+        shortest, longest = math.log(SHORTEST_GRADUAL), math.log(LONGEST_GRADUAL)
+        return math.ceil(self.part * math.exp(self.draw.uniform(shortest, longest)))
 
     def _length_alone(self) -> int:
         if self.draw.random() < 0.1:
@@ -151,10 +157,10 @@ class _Editor:
         return min(max(length, self.style.shortest + 2), self.style.longest)
 
     def _change(self, is_gradual: bool) -> None:
-        """Choose what is seen next; gradual transitions seldom lead to the same scene."""
+        """Choose what is seen next; gradual transitions seldom lead to the same scene, and a still has but one side."""
         before = self.view
         self.view = View.drawn(self.draw)
-        if self.draw.random() < self.stays * (0.1 if is_gradual else 1.0):
+        if len(self.pictures) > 1 and self.draw.random() < self.stays * (0.1 if is_gradual else 1.0):
             while not self.view.is_other_than(before):
                 self.view = View.drawn(self.draw)
         else:

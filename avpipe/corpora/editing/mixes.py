@@ -42,15 +42,13 @@ def mixed(kind: str, old: Tensor, new: Tensor, draw: np.random.Generator) -> Ten
 
 
 def _through_colour(old: Tensor, new: Tensor, draw: np.random.Generator) -> Tensor:
-    """Down to black, white or another colour, a while there, and up again; one of both may be a cut."""
+    """Down to black, white or another colour, a while there, and up again.
+
+    Neither is a cut: of a shot that fades out and another that begins at once, some lists say that there is a cut.
+    """
     number = len(old)
     colour = _colour(draw)
     down, up = draw.uniform(0.3, 1.0, 2)
-    sharp = draw.random()
-    if number > 3 and sharp < 0.12:
-        down = 0.0
-    elif number > 3 and sharp < 0.24:
-        up = 0.0
     hold = draw.uniform(0.0, 0.8) if draw.random() < 0.6 else 0.05
     first, last = (round(number * place / (down + hold + up)) for place in (down, down + hold))
     out = torch.ones(number)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import affine_grid, avg_pool2d, grid_sample
+from torch.nn.functional import avg_pool2d, grid_sample
 
 from avpipe.corpora.editing.pictures import Shape, Thing
 
@@ -123,32 +123,45 @@ def _number_of_things(draw: np.random.Generator, is_still: bool) -> int:
 
 
 def _through_camera(material: Tensor, view: View, draw: np.random.Generator, frames: int, shape: Shape) -> Tensor:
-    """The view, which pans, zooms and shakes; what lies beyond the material's edges is its mirror image."""
+    """The view, which pans, zooms and shakes, and stops at the material's edges."""
     height, width = shape
     time = np.arange(frames)
     part = np.full(frames, view.part)
     centre = np.tile([[view.down, view.across]], (frames, 1))
     if draw.random() < 0.35:
-        part = np.clip(part * np.exp(draw.normal(0.0, 0.01) * time), 0.15, 1.5)
+        part = np.clip(part * np.exp(draw.normal(0.0, 0.01) * time), 0.15, 1.0)
     if draw.random() < 0.45:
         centre = centre + draw.normal(0.0, 1.0, 2) * draw.choice([0.003, 0.01, 0.03, 0.08]) * time[:, None]
     if draw.random() < 0.3:
         shake = np.cumsum(draw.normal(0.0, draw.uniform(0.002, 0.03), (frames, 2)), axis=0)
         centre = centre + shake - 0.9 * np.linspace(0.0, 1.0, frames)[:, None] * shake[-1]
     wide = material.shape[3] / material.shape[2]
-    tall = part * wide * height / width if draw.random() < 0.8 else part
+    tall = np.minimum(part * wide * height / width, 1.0) if draw.random() < 0.8 else part
+    room = 1.0 - np.stack([tall, part], 1)
     angle = draw.normal(0.0, 0.06) if draw.random() < 0.2 else 0.0
+    pictures = material.float() / 255.0
+    if view.part * material.shape[3] > 1.3 * width:
+        # As a decoder that scales down, which takes the mean of the pixels that become one.
+        pictures = avg_pool2d(pictures, 2)
+    grid = _seen_places(np.clip(centre, -room, room), np.stack([tall, part], 1), angle, shape)
+    # A tilted view has corners beyond the edges: there is the mirror image.
+    return grid_sample(pictures.expand(frames, -1, -1, -1), grid, "bilinear", "reflection", align_corners=False)
+
+
+def _seen_places(centre: np.ndarray, part: np.ndarray, angle: float, shape: Shape) -> Tensor:
+    """Where in the material each pixel of each frame lies, from -1 to 1.
+
+    Shape:
+        centre, part: (T, 2), down and across; returns (T, *shape, 2), across and down.
+    """
+    height, width = shape
+    y = ((torch.arange(height) + 0.5) * 2.0 / height - 1.0)[None, :, None]
+    x = ((torch.arange(width) + 0.5) * 2.0 / width - 1.0)[None, None, :]
+    (down, across), (tall, wide) = (
+        torch.from_numpy(each.astype(np.float32)).T[:, :, None, None] for each in (centre, part)
+    )
     sine, cosine = math.sin(angle), math.cos(angle)
-    transform = np.zeros((frames, 2, 3), np.float32)
-    transform[:, 0] = np.stack([part * cosine, -tall * sine, centre[:, 1]], 1)
-    transform[:, 1] = np.stack([part * sine, tall * cosine, centre[:, 0]], 1)
-    # Finer than needed where many pixels become one, as a decoder that scales down takes the mean of them.
-    finer = 2 if view.part * material.shape[3] > 1.3 * width else 1
-    grid = affine_grid(torch.from_numpy(transform), [frames, 3, finer * height, finer * width], align_corners=False)
-    if len(material) == 1:
-        material = material.expand(frames, -1, -1, -1)
-    seen = grid_sample(material.float() / 255.0, grid, "bilinear", "reflection", align_corners=False)
-    return avg_pool2d(seen, finer) if finer > 1 else seen
+    return torch.stack([across + wide * cosine * x - tall * sine * y, down + wide * sine * x + tall * cosine * y], 3)
 
 
 def _light(draw: np.random.Generator, frames: int) -> Tensor | None:
