@@ -39,6 +39,7 @@ ENCODERS: dict[str, tuple[Callable[[], nn.Module], str, tuple[int, ...], int]] =
     "ecapa": (partial(EcapaEncoder, n_mels=40, channels=32), "audio", (1, 40, 50), 50),
     "residual3d": (ResidualEncoder3d, "video", (3, 9, 48, 48), 9),
     "frames2d": (FrameEncoder2d, "video", (3, 9, 48, 48), 9),
+    "frames2d in parts": (partial(FrameEncoder2d, (8, 8, 8), 2, 3), "video", (3, 9, 48, 48), 9),
     "shift2d": (partial(ShiftEncoder2d, blocks=2), "video", (3, 9, 48, 48), 9),
     "lips": (LipEncoder, "video", (1, 9, 32, 32), 9),
     "motion3d": (MotionEncoder3d, "video", (3, 9, 48, 48), 9),
@@ -141,6 +142,17 @@ def test_how_much_padding_there_is_does_not_matter_to_those_that_look(encoder):
         long = network({"video": frames}, {"video": lengths}).value
         short = network({"video": frames[:, :, :8]}, {"video": lengths}).value
     torch.testing.assert_close(long, short, rtol=0.0, atol=1e-5)
+
+
+def test_frames_in_parts_tell_where_something_is():
+    torch.manual_seed(0)
+    encoder = FrameEncoder2d((4, 6), stem_stride=2, parts=2).eval()
+    frames = torch.zeros(1, 3, 2, 32, 32)
+    frames[..., 20:28, 2:6] = 1.0
+    with torch.inference_mode():
+        (nothing, marked) = (encoder(each, torch.tensor([2]))[0][0, :, 0] for each in (0.0 * frames, frames))
+    changed = (nothing != marked).view(6, 2, 2).any(0)  # channels, down, across
+    assert changed.tolist() == [[False, False], [True, False]]
 
 
 @pytest.mark.parametrize("name", ["r3d_18", "mc3_18", "r2plus1d_18", "s3d"])
