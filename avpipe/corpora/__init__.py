@@ -24,10 +24,12 @@ from avpipe.corpora.manifest import Manifest
 from avpipe.corpora.mixtures import Mixtures
 from avpipe.corpora.nemo import Nemo
 from avpipe.corpora.noisy_voices import NoisyVoices
+from avpipe.corpora.packing import write_shards
 from avpipe.corpora.paired import Paired
 from avpipe.corpora.ravdess import Ravdess
 from avpipe.corpora.scored import scored_split, whole
 from avpipe.corpora.sentiment import SENTIMENTS, sentiment_of
+from avpipe.corpora.shards import Shards
 from avpipe.corpora.sources import Sources, mixture_sources
 from avpipe.corpora.speech_commands import SpeechCommands
 from avpipe.corpora.split import Split, make_split
@@ -75,6 +77,7 @@ __all__ = [
     "NoisyVoices",
     "Paired",
     "Ravdess",
+    "Shards",
     "Sources",
     "SpeechCommands",
     "Split",
@@ -92,4 +95,5 @@ __all__ = [
     "told",
     "understood",
     "whole",
+    "write_shards",
 ]

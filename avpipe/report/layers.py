@@ -5,6 +5,7 @@ from pathlib import Path
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from avpipe.files import written_whole
 from avpipe.networks import Layer
@@ -29,7 +30,7 @@ def write_layer_picture(path: Path, title: str, layers: Sequence[Layer]) -> None
     columns = {
         "parameters": [float(layer.parameters) for layer in layers],
         "multiply-adds": [float(layer.multiply_adds) for layer in layers],
-        "memory of the output, KiB": [layer.activation_bytes / 1024 for layer in layers],
+        "memory of the output, bytes": [float(layer.activation_bytes) for layer in layers],
         "receptive field, places": [
             float(max((f.places for f in layer.fields.values()), default=0)) for layer in layers
         ],
@@ -42,6 +43,8 @@ def write_layer_picture(path: Path, title: str, layers: Sequence[Layer]) -> None
         bars = axes.barh(range(len(layers)), values, color=colours, height=0.8)
         axes.set_title(name, fontsize=9, color=_INK)
         axes.tick_params(labelsize=7, colors=_INK)
+        axes.xaxis.set_major_locator(MaxNLocator(5))
+        axes.xaxis.set_major_formatter(EngFormatter(sep=" "))
         axes.grid(True, axis="x", color=_LINE, linewidth=0.6)
         axes.set_axisbelow(True)
         axes.margins(y=0.01)
