@@ -217,6 +217,19 @@ def test_two_senses_are_fused_and_one_may_be_missing():
     torch.testing.assert_close(heard.embedding[:, :8], output.embedding[:, :8])
 
 
+def test_a_network_lacks_the_sense_that_has_no_encoder():
+    network = Network({"audio": ResidualEncoder2d((4, 8)), "video": None}, StatisticsPooling, Identity, num_outputs=3)
+    assert network.senses == ("audio",)
+    mel, frames = torch.randn(2, 1, 40, 20), torch.randn(2, 3, 2, 16, 16)
+    network.eval()
+    with torch.inference_mode():
+        heard = network({"audio": mel}, {"audio": torch.tensor([20, 9])}).value
+        shown = network(
+            {"audio": mel, "video": frames}, {"audio": torch.tensor([20, 9]), "video": torch.tensor([2, 2])}
+        ).value
+    assert torch.equal(heard, shown)
+
+
 def test_identity_refuses_two_senses():
     with pytest.raises(ValueError, match="one sense"):
         Identity({"audio": 3, "video": 4})
