@@ -34,8 +34,10 @@ samples: $(STAMP) ## make data/samples anew (needs espeak-ng)
 	@$(BIN)/python scripts/make_samples.py
 
 bundles: $(STAMP) ## train the shipped bundles anew (needs AVPIPE_CORPORA; hours)
-	@for name in digits digit_strings emotion speaker words_pl denoise scenes action_fights; do \
-		$(BIN)/avpipe train experiment=$$name run_dir=runs/$$name && \
+	@$(BIN)/python scripts/make_sentiment_corpus.py runs/films
+	@for recipe in digits digit_strings emotion speaker words_pl denoise scenes action_fights \
+			"sentiment_demo corpus.path=runs/films/manifest.csv device.precision=bf16-mixed"; do \
+		name=$${recipe%% *} && $(BIN)/avpipe train experiment=$$recipe run_dir=runs/$$name && \
 		rm -rf avpipe/bundles/$$name && cp -r runs/$$name/bundle avpipe/bundles/$$name || exit 1; \
 	done
 

@@ -121,6 +121,8 @@ def _told_in_a_line(name: str, overrides: Sequence[str]) -> Iterator[None]:
         raise _no_such_key(error, name, overrides) from error
     except (HydraException, OmegaConfBaseException) as error:
         raise ArgumentError("arguments", _first_line(error)) from error
+    except ValueError as error:  # Hydra's, of a group for which no name is given but null or a number
+        raise _no_name(overrides, error) from error
 
 
 def compose_each(
@@ -203,6 +205,17 @@ def _no_such_option(error: MissingConfigException, overrides: Sequence[str]) -> 
     if f"{group}={option}" not in overrides:
         return ArgumentError(error.missing_cfg_file, "no such configuration", f"choose from: {choices}")
     return ArgumentError(f"{group}={option}", f"no such {group}", f"choose from: {choices}")
+
+
+def _no_name(overrides: Sequence[str], error: ValueError) -> ArgumentError:
+    parser = OverridesParser.create()
+    for text in _group_choices(overrides):
+        if not isinstance(parser.parse_override(text).value(), str | list):
+            group = text.partition("=")[0].partition("@")[0]
+            choices = ", ".join(sorted(path.stem for path in (conf_dir() / group).glob("*.yaml")))
+            shown = text.partition("@")[2] or text
+            return ArgumentError(shown, f"no such {group}", f"choose from: {choices}")
+    return ArgumentError("arguments", _first_line(error))
 
 
 def _no_such_key(error: ConfigCompositionException, name: str, overrides: Sequence[str]) -> ArgumentError:

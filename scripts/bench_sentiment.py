@@ -79,11 +79,12 @@ def shuffled(bundle: Bundle, corpus: Manifest, seed: int) -> dict[str, float]:
 def told(name: str, answers: Sequence[ScoredAnswer]) -> float:
     value, films, actors = uar_of(answers)
     spans = (f"{low:.3f} - {high:.3f}" for low, high in (films, actors))
-    print(f"  {name:28} {value:.3f}   over films {next(spans)}   over actors {next(spans)}")
+    print(f"  {name:34} {value:+.3f}   over films {next(spans)}   over actors {next(spans)}")
     return value
 
 
-def bench_seed(runs: Path, corpus: Manifest, seed: int) -> None:
+def bench_seed(runs: Path, corpus: Manifest, seed: int) -> dict[str, float]:
+    """Print all figures of a seed; returns those that the mean over seeds is told of."""
     both = runs / f"both-{seed}"
     scores = json.loads((both / "metrics.json").read_text(encoding="utf-8"))
     print(f"seed {seed}: {scores['num_examples']} films, split {scores['split_sha256'][:12]}, UAR")
@@ -92,12 +93,17 @@ def bench_seed(runs: Path, corpus: Manifest, seed: int) -> None:
     for sense in SENSES:
         alone[sense] = told(f"{sense} alone, of both", read_answers(both / f"answers_{sense}.csv"))
         own[sense] = told(f"{sense}, its own network", read_answers(runs / f"{sense}-{seed}" / "answers.csv"))
-    better = max(*alone.values(), *own.values())
-    print(f"  gain over the better single sense: {fused - better:+.3f}")
-    for sense in SENSES:
-        print(f"  cost of {sense} alone against its own network: {own[sense] - alone[sense]:+.3f}")
-    for name, value in shuffled(load_bundle(both / "bundle"), corpus, seed).items():
-        print(f"  {name:28} {value:.3f}")
+    figures = {
+        "both": fused,
+        **{f"{sense} alone, of both": value for sense, value in alone.items()},
+        **{f"{sense}, its own network": value for sense, value in own.items()},
+        "gain over the better single sense": fused - max(*alone.values(), *own.values()),
+        **{f"cost of {sense} alone": own[sense] - alone[sense] for sense in SENSES},
+        **shuffled(load_bundle(both / "bundle"), corpus, seed),
+    }
+    for name in list(figures)[5:]:
+        print(f"  {name:34} {figures[name]:+.3f}")
+    return figures
 
 
 def main() -> int:
@@ -106,9 +112,18 @@ def main() -> int:
         return 2
     runs, corpus = Path(sys.argv[1]), Manifest(sys.argv[2])
     torch.set_num_threads(1)
-    for folder in sorted(runs.glob("both-*")):
-        if (folder / "metrics.json").is_file():
-            bench_seed(runs, corpus, int(folder.name.removeprefix("both-")))
+    told_of = [
+        bench_seed(runs, corpus, int(folder.name.removeprefix("both-")))
+        for folder in sorted(runs.glob("both-*"))
+        if all(
+            (folder.with_name(folder.name.replace("both", part)) / "metrics.json").is_file()
+            for part in ("both", *SENSES)
+        )
+    ]
+    print(f"mean over {len(told_of)} seeds, and standard deviation")
+    for name in told_of[0] if told_of else ():
+        values = [figures[name] for figures in told_of]
+        print(f"  {name:34} {np.mean(values):+.3f}   {np.std(values):.3f}")
     return 0
 
 

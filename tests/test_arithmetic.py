@@ -139,6 +139,7 @@ OWN = {
     "lenet5, shrunk": (LeNet5, "audio", (1, 64, 200), 3, "time"),
     "residual3d": (lambda: ResidualEncoder3d((2, 3, 4)), "video", (3, 40, 32, 32), 2, "time"),
     "frames2d": (lambda: FrameEncoder2d((2, 3)), "video", (3, 9, 32, 32), 2, "time"),
+    "frames2d in parts": (lambda: FrameEncoder2d((2, 3), 2, 2), "video", (3, 9, 32, 32), 2, "time"),
     "shift2d": (lambda: ShiftEncoder2d((8, 8, 8), blocks=2), "video", (3, 17, 32, 32), 2, "time"),
     "mc3_18": (lambda: TorchvisionEncoder3d("mc3_18"), "video", (3, 17, 16, 16), 2, "time"),
     "r3d_18": (lambda: TorchvisionEncoder3d("r3d_18"), "video", (3, 160, 8, 8), 2, "time"),

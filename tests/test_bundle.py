@@ -201,6 +201,18 @@ def test_the_card_tells_what_a_network_that_looks_cannot_know(tmp_path):
     assert "how fast and how unevenly things move, and not what they are" in card
 
 
+def test_the_card_ends_with_what_the_recordings_are_where_that_is_known(folder):
+    def learned_from_drawings(manifest):
+        manifest["origin"]["corpus_settings"] = {"about": "Drawings. " + "Of people nothing was measured. " * 9}
+
+    rewrite(folder, learned_from_drawings)
+    record_metrics(folder, {})
+    *_, last = (folder / "card.md").read_text().split("\n\n")
+    assert last.startswith("Drawings. Of people nothing was measured.")
+    assert max(len(line) for line in last.splitlines()) < 120
+    assert "Of folders" not in (folder / "card.md").read_text()
+
+
 def test_a_bundle_of_a_run_is_known_by_its_task(tmp_path):
     assert load_bundle(save_tiny_bundle(tmp_path / "run" / "bundle")).name == "tones"
 

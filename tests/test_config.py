@@ -185,6 +185,12 @@ def test_a_task_of_two_senses_has_an_encoder_for_each():
         compose("train", ["task=sentiment", "audio_encoder=nothing"])
 
 
+@pytest.mark.parametrize("argument", ["encoder=null", "audio_encoder=null", "augment=3"])
+def test_a_choice_is_a_name(argument):
+    with pytest.raises(ArgumentError, match=rf"^{argument}: no such (encoder|augment); choose from: .*"):
+        compose("train", ["task=sentiment", argument])
+
+
 @pytest.mark.parametrize("fusion", ["concatenation", "gating", "low_rank", "cross_modal"])
 def test_two_senses_meet_in_every_fusion(fusion):
     config = plain(compose("train", ["task=sentiment", f"fusion={fusion}", "task.label=score", "objective=regression"]))

@@ -40,6 +40,7 @@ ENCODERS: dict[str, tuple[Callable[[], nn.Module], str, tuple[int, ...], int]] =
     "ecapa": (partial(EcapaEncoder, n_mels=40, channels=32), "audio", (1, 40, 50), 50),
     "residual3d": (ResidualEncoder3d, "video", (3, 9, 48, 48), 9),
     "frames2d": (FrameEncoder2d, "video", (3, 9, 48, 48), 9),
+    "frames2d in parts": (partial(FrameEncoder2d, (8, 8, 8), 2, 3), "video", (3, 9, 48, 48), 9),
     "shift2d": (partial(ShiftEncoder2d, blocks=2), "video", (3, 9, 48, 48), 9),
     "lips": (LipEncoder, "video", (1, 9, 32, 32), 9),
     "motion": (MotionEncoder, "video", (3, 9, 48, 48), 9),
@@ -144,6 +145,17 @@ def test_how_much_padding_there_is_does_not_matter_to_those_that_look(encoder):
     torch.testing.assert_close(long, short, rtol=0.0, atol=1e-5)
 
 
+def test_frames_in_parts_tell_where_something_is():
+    torch.manual_seed(0)
+    encoder = FrameEncoder2d((4, 6), stem_stride=2, parts=2).eval()
+    frames = torch.zeros(1, 3, 2, 32, 32)
+    frames[..., 26:30, 2:6] = 1.0
+    with torch.inference_mode():
+        (nothing, marked) = (encoder(each, torch.tensor([2]))[0][0, :, 0] for each in (0.0 * frames, frames))
+    changed = (nothing != marked).view(6, 2, 2).any(0)  # channels, down, across
+    assert changed.tolist() == [[False, False], [True, False]]
+
+
 @pytest.mark.parametrize("name", ["r3d_18", "mc3_18", "r2plus1d_18", "s3d"])
 def test_a_full_window_goes_through_torchvisions_own_arithmetic(name):
     torch.manual_seed(0)
@@ -213,6 +225,19 @@ def test_two_senses_are_fused_and_one_may_be_missing():
     heard = network({"audio": features["audio"]}, {"audio": lengths["audio"]})
     assert heard.embedding[:, 8:].abs().sum() == 0
     torch.testing.assert_close(heard.embedding[:, :8], output.embedding[:, :8])
+
+
+def test_a_network_lacks_the_sense_that_has_no_encoder():
+    network = Network({"audio": ResidualEncoder2d((4, 8)), "video": None}, StatisticsPooling, Identity, num_outputs=3)
+    assert network.senses == ("audio",)
+    mel, frames = torch.randn(2, 1, 40, 20), torch.randn(2, 3, 2, 16, 16)
+    network.eval()
+    with torch.inference_mode():
+        heard = network({"audio": mel}, {"audio": torch.tensor([20, 9])}).value
+        shown = network(
+            {"audio": mel, "video": frames}, {"audio": torch.tensor([20, 9]), "video": torch.tensor([2, 2])}
+        ).value
+    assert torch.equal(heard, shown)
 
 
 def test_identity_refuses_two_senses():

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -37,7 +38,7 @@ class Origin:
     metrics: Mapping[str, float]
     """On the corpus's own test part; empty until measured."""
     corpus_settings: Mapping[str, Any] = field(default_factory=dict)
-    """What was chosen of the corpus, such as its sentences; no folders."""
+    """What was chosen of the corpus, such as its sentences; no folders. ``about`` is told at the card's end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +122,8 @@ def _card_lines(specs: Mapping[str, Spec], origin: Origin) -> Iterator[str]:
         yield f"Leaves the {origin.label} of a sound and takes the rest out: for `avpipe denoise bundle=DIR`."
     yield ""
     yield f"- Made by `{origin.command}` with avpipe {version('avpipe')}, seed {origin.seed}."
-    if origin.corpus_settings:
-        chosen = ", ".join(f"{name} {value}" for name, value in origin.corpus_settings.items())
-        yield f"- Of {origin.corpus}: {chosen}."
+    if chosen := [f"{name} {value}" for name, value in origin.corpus_settings.items() if name != "about"]:
+        yield f"- Of {origin.corpus}: {', '.join(chosen)}."
     yield f"- Split: {_told(origin.split)}; SHA-256 `{origin.split_sha256}`."
     yield f"- Licence of the recordings, which the weights carry: {origin.licence}."
     window_sec, hop_sec = (specs["preprocessor"][name] for name in ("window_sec", "hop_sec"))
@@ -146,6 +146,9 @@ def _card_lines(specs: Mapping[str, Spec], origin: Origin) -> Iterator[str]:
     yield ""
     if _seen_frames(specs):
         yield from _FILM_LINES
+        return
+    if about := origin.corpus_settings.get("about"):
+        yield from textwrap.wrap(about, 118)
         return
     if _sees_motion(specs):
         yield from _MOTION_LINES

@@ -11,8 +11,8 @@ where it was stopped, and ends with the weights of a run that never was.
                 scenes, lip_reading, audio_visual_speech (lips and sound), sentiment, denoise, or a YAML of yours
   corpus        folders (class folders), manifest (CSV or JSONL), or a corpus by name (avpipe list)
   corpus.root   its folder; where it is left out, $AVPIPE_CORPORA/<corpus>
-  experiment    digits, digit_strings, emotion, speaker, words_pl, denoise, scenes, action_fights: what made a shipped
-                bundle, whole; denoise_voicebank, sentiment_demo: recipes without one
+  experiment    digits, digit_strings, emotion, speaker, words_pl, denoise, scenes, action_fights, sentiment_demo: what
+                made a shipped bundle, whole; denoise_voicebank: a recipe without one
   cv            5, or leave_one_group_out: a network a fold, in run_dir/fold-1 ..., and cv.json over all of them
   seeds         3: as many networks, of seeds seed, seed + 1, ...
   ensemble      true: with cv or seeds, one bundle of all networks

@@ -31,6 +31,7 @@ class Manifest(Corpus):
             task's label, else ``label`` where there is one.
         licence: of the recordings, for the cards of what learns from them.
         label: what the task says; only ``text`` and ``score`` are of effect.
+        about: what the recordings are, and what follows for scores on them, for the same cards.
     """
 
     name = "manifest"
@@ -42,6 +43,7 @@ class Manifest(Corpus):
         target: str | None = None,
         licence: str = "not stated",
         label: str | None = None,
+        about: str | None = None,
     ) -> None:
         if not path:
             raise CorpusError("corpus=manifest", "corpus.path is not given", "give corpus.path=FILE, CSV or JSONL")
@@ -50,6 +52,7 @@ class Manifest(Corpus):
         self.path = Path(os.path.abspath(Path(path).expanduser()))
         self.root = existing_folder(root or self.path.parent, "give corpus.root=DIR that the paths are relative to")
         self.licence = licence
+        self.about = about
         rows = _read_rows(self.path)
         filled = {column for column in _TARGETS if any(row.cells.get(column) for row in rows)}
         self.target = target or self._usual_target(label, filled)

@@ -70,6 +70,7 @@ def _scores(output: Path, bundle: Bundle) -> dict[str, Any]:
         "title": f"{told['task']} on {told['corpus']}",
         "metrics": told["metrics"],
         "intervals": {name: (low, high) for name, (low, high) in told["intervals"].items()},
+        "senses": {sense: column["metrics"] for sense, column in told.get("senses", {}).items()},
         "part": told["split"],
         "answers": read_answers(output.with_name("answers.csv")),
         "uncalibrated": read_answers(uncalibrated) if uncalibrated.is_file() and is_calibrated else None,

@@ -73,7 +73,7 @@ class Network(nn.Module):
     Of several senses an item may lack some: they weigh nothing, whatever other items of the batch have.
 
     Args:
-        encoders: an :class:`Encoder` a sense, by the sense's name.
+        encoders: an :class:`Encoder` a sense, by the sense's name; None: the network lacks the sense.
         pooling: makes a pooling layer for vectors of a given length.
         fusion: makes a fusion layer for the pooled vectors' lengths by sense; or, where what it makes says that it
             ``takes_sequences``, for those of the encoders' vectors.
@@ -83,15 +83,15 @@ class Network(nn.Module):
 
     def __init__(
         self,
-        encoders: Mapping[str, nn.Module],
+        encoders: Mapping[str, nn.Module | None],
         pooling: Callable[[int], nn.Module],
         fusion: Callable[[Mapping[str, int]], nn.Module],
         num_outputs: int,
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        self.encoders = nn.ModuleDict(dict(encoders))
-        dims = {sense: cast(Encoder, encoder).out_dim for sense, encoder in encoders.items()}
+        self.encoders = nn.ModuleDict({sense: each for sense, each in encoders.items() if each is not None})
+        dims = {sense: cast(Encoder, encoder).out_dim for sense, encoder in self.encoders.items()}
         whole = getattr(getattr(fusion, "func", fusion), "takes_sequences", False)
         self.pooling = nn.ModuleDict({} if whole else {sense: pooling(dim) for sense, dim in dims.items()})
         self.fused_dims = dims | {sense: cast(_Sized, layer).out_dim for sense, layer in self.pooling.items()}
@@ -101,7 +101,7 @@ class Network(nn.Module):
         self.auxiliary = nn.ModuleDict(
             {
                 f"{sense}_{tap}": AuxiliaryHead(channels, num_outputs)
-                for sense, encoder in encoders.items()
+                for sense, encoder in self.encoders.items()
                 for tap, channels in getattr(encoder, "taps", {}).items()
             }
         )

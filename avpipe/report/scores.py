@@ -1,7 +1,7 @@
 """The pages of a training and of an evaluation."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,8 @@ class EvaluationReport:
     metrics: Mapping[str, float]
     intervals: Mapping[str, tuple[float, float]]
     """Of some of the metrics: 95 %, by bootstrap."""
+    senses: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """Of a bundle of several, the metrics of each sense alone, and of all, by their names."""
     part: str
     """Of the split that was scored: ``test``."""
     answers: Sequence[ScoredAnswer]

@@ -176,6 +176,7 @@ def test_evaluation_prints_three_columns(tmp_path, media):
         "answers_audio.csv",
         "answers_video.csv",
     }
+    assert '<h2 id="senses">By sense</h2>' in (output.parent / "report.html").read_text(encoding="utf-8")
 
 
 def test_a_score_is_told_with_its_senses(tmp_path, media):
