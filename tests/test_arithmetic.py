@@ -206,6 +206,18 @@ def test_totals_of_whole_tasks_are_those_of_torch(task, encoder):
         assert sum(getattr(row, column) for row in rows) == sum(getattr(layer, column) for layer in sums.layers)
 
 
+def test_two_senses_have_axes_of_their_own():
+    config = plain(compose("train", ["task=sentiment"]))
+    preprocessor, network = instantiate(config["preprocess"]), instantiate({**config["network"], "num_outputs": 3})
+    sums = layer_arithmetic(network, *full_window(preprocessor))
+    seen = {name: field.places for name, field in sums.layers[-1].fields.items()}
+    for sense, encoder in sums.encoders.items():
+        for axis, field in encoder.fields.items():
+            assert axis.startswith(f"{sense} ")
+            # Statistics over time see all of it, and nothing of frequency, height and width that the encoder has not.
+            assert seen[axis] == field.places
+
+
 def test_a_layer_that_is_called_twice_has_its_parameters_once_and_its_cost_twice():
     shared = nn.Conv2d(3, 3, 1)
     sums = of_picture(nn.Sequential(shared, shared), 3, 8, 8)

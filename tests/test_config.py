@@ -51,6 +51,7 @@ def test_plain_arguments_stand_for_keys_in_order(elsewhere):
     overrides, _ = parse(["a=b.wav", "bundle=digits", "out"], ("input", "output"))
     assert overrides == ["input='a=b.wav'", "bundle='digits'", "output='out'"]
     assert parse(["../o[u] t=6"], ("input",))[0] == ["input='../o[u] t=6'"]
+    assert parse(["~network.encoders.video", "in"], ("input",))[0] == ["~network.encoders.video", "input=in"]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from avpipe.config import compose, plain, quote_path
 from avpipe.errors import ArgumentError, AvpipeError
 
 _OVERRIDE = re.compile(r"[+~]{0,2}[A-Za-z_][\w.@/-]*=")
+_DELETION = re.compile(r"~[A-Za-z_][\w.@/-]*")
 
 Body = Callable[[Mapping[str, Any]], int]
 
@@ -72,6 +73,8 @@ def parse(
             config_dirs.append(Path(next(rest, "")))
         elif _OVERRIDE.match(argument) and not Path(argument).exists():
             overrides.append(quote(argument))
+        elif _DELETION.fullmatch(argument) and not Path(argument).exists():
+            overrides.append(argument)
         elif argument.startswith("-"):
             raise ArgumentError(
                 argument, "no such option", "the options are --help and --config-dir DIR; a file is ./-name"

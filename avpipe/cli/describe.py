@@ -23,6 +23,7 @@ import json
 import re
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -129,8 +130,9 @@ def _print(title: str, sums: Arithmetic) -> None:
     )
     for sense, encoder in sums.encoders.items():
         size = "x".join(map(str, encoder.output))
-        steps = ", ".join(f"{_sign(axis)} {float(field.step):g}" for axis, field in encoder.fields.items())
-        print(f"encoder of {sense}: {size}; a value sees {_seen(encoder)}, the next one lies {steps} further")
+        own = replace(encoder, fields={axis.split()[-1]: field for axis, field in encoder.fields.items()})
+        steps = ", ".join(f"{_sign(axis)} {float(field.step):g}" for axis, field in own.fields.items())
+        print(f"encoder of {sense}: {size}; a value sees {_seen(own)}, the next one lies {steps} further")
 
 
 def _short(name: str) -> str:
@@ -153,7 +155,8 @@ def _seen(layer: Layer) -> str:
 
 
 def _sign(axis: str) -> str:
-    return axis[0]  # frequency, time, height, width: each begins with another letter
+    # frequency, time, height, width: each begins with another letter, and so do audio and video before them
+    return ".".join(word[0] for word in axis.split())
 
 
 def _by(sizes: tuple[int, ...], square: bool = False) -> str:

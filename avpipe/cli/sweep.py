@@ -45,8 +45,9 @@ def _sweep(name: str) -> int:
         sweep = Sweep(name, folder, tuple(config_dirs), varied, shlex.join(["avpipe", name, *sys.argv[1:]]))
         try:
             compose_each(name, overrides, config_dirs, folder, sweep.run_job)
-        finally:  # also of a sweep that ends before its time
-            output = write_sweep(folder, sweep.command)
+        finally:  # also of a sweep that ends before its time; of one that is refused there is nothing to tell
+            if SweepJob.all_in(folder):
+                output = write_sweep(folder, sweep.command)
         print_sweep(output)
     return 1 if any(job.status == FAILED for job in SweepJob.all_in(folder)) else 0
 
@@ -171,5 +172,6 @@ def become(name: str) -> None:
 
 
 def _end_with_the_sweep() -> None:
-    sys.stdin.read()
+    while os.read(0, 1):  # not by sys.stdin, whose lock a forked worker would find taken, by nobody
+        pass
     os._exit(143)

@@ -35,9 +35,9 @@ class Grid(Corpus):
     The film's name is the code of its sentence (``bbaf2n``), a folder above it named ``s1``, ``s2`` ... its speaker,
     who is the group; a folder of films without such folders has no groups. Where there is an alignment
     (``bbaf2n.align``, lines ``start end word``), beside the film, in ``align`` beside it or above it, or in
-    ``align/<speaker>`` or ``alignments/<speaker>``, the text is what it says. Alignments that do not fit - no such
-    lines, times out of order or beyond the film, other words than the name's - are told; those that cannot be read
-    leave the text to the name. Films with other names are left out.
+    ``align/<speaker>`` or ``alignments/<speaker>``, the text is what it says. An alignment that says other words than
+    the name is told; one that does not fit - no such lines, times out of order or beyond the film - is told and leaves
+    the text to the name. Films with other names are left out.
 
     Reference: M. Cooke, J. Barker, S. Cunningham, X. Shao, "An audio-visual corpus for speech perception and automatic
     speech recognition", JASA 120(5), 2006, doi:10.1121/1.2229005.
@@ -126,4 +126,6 @@ def _read_alignment(path: Path) -> tuple[str, str]:
     if not words:
         return "", "holds no word: the text is that of the film's name"
     seconds = ended / _TICKS_PER_SEC
-    return " ".join(words), f"ends at {seconds:.2f} s, beyond a film of 3 s" if seconds > _LONGEST_SEC else ""
+    if seconds > _LONGEST_SEC:
+        return "", f"ends at {seconds:.2f} s, beyond a film of 3 s: the text is that of the film's name"
+    return " ".join(words), ""

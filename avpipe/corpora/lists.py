@@ -6,7 +6,7 @@ from avpipe.corpora.errors import CorpusError
 from avpipe.errors import ArgumentError
 
 
-def read_list(path: Path, remedy: str = "download the corpus anew") -> list[str]:
+def read_list(path: Path, remedy: str = "download it to this place") -> list[str]:
     """The lines of an official list that hold anything, without blanks around them.
 
     Raises:
@@ -14,6 +14,8 @@ def read_list(path: Path, remedy: str = "download the corpus anew") -> list[str]
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError as error:
+        raise CorpusError(path, "this official list of the corpus is missing", remedy) from error
     except (OSError, UnicodeDecodeError) as error:
         raise CorpusError(path, "this official list of the corpus cannot be read", remedy) from error
     return [line.strip() for line in lines if line.strip()]

@@ -13,21 +13,22 @@ from avpipe.errors import ArgumentError
 from avpipe.media import MediaError, read_boxes
 
 _JSON_LINES = (".jsonl", ".ndjson")
-_TARGETS = ("label", "text")
+_TARGETS = ("label", "text", "score")
 
 
 class Manifest(Corpus):
     """A CSV (``.tsv``: with tabs) or JSONL file, one recording, or stretch of one, a line.
 
     Columns, all but the first optional: ``path`` (relative to ``root``, or absolute), ``label``, ``group``, ``split``
-    (train, val or test), ``start_sec``, ``end_sec``, ``text``, ``boxes`` (a table of where in a film to
-    look, named as ``path`` is). Others are not looked at. Where the task says a ``score``, labels are numbers.
+    (train, val or test), ``start_sec``, ``end_sec``, ``text``, ``score``, ``boxes`` (a table of where in
+    a film to look, named as ``path`` is). Others are not looked at. Where the task says a ``score``, it stands in that
+    column, or else labels are numbers.
 
     Args:
         path: the file.
         root: what its paths are relative to; None: the folder that it stands in.
-        target: the column to learn, ``label`` or ``text``; None: ``text`` where that is the task's label, else
-            ``label`` where there is one.
+        target: the column to learn, ``label``, ``text`` or ``score``; None: ``text`` or ``score`` where that is the
+            task's label, else ``label`` where there is one.
         licence: of the recordings, for the cards of what learns from them.
         label: what the task says; only ``text`` and ``score`` are of effect.
     """
@@ -51,11 +52,11 @@ class Manifest(Corpus):
         self.licence = licence
         rows = _read_rows(self.path)
         filled = {column for column in _TARGETS if any(row.cells.get(column) for row in rows)}
-        self.target = target or ("text" if label == "text" or filled == {"text"} else "label")
+        self.target = target or self._usual_target(label, filled)
         if self.target == "text" and "text" not in filled:
             raise self._no_text("label" in filled, "text" in rows[0].cells)
-        self.has_scores = label == "score" and self.target == "label"
-        self.has_classes = self.target == "label" and not self.has_scores
+        self.has_scores = label == "score" and self.target != "text"
+        self.has_classes = self.target != "text" and not self.has_scores
         self._sides = self._parse(rows)
 
     def scan(self) -> Iterable[Example]:
@@ -63,6 +64,12 @@ class Manifest(Corpus):
 
     def official_split(self) -> dict[Example, str] | None:
         return dict(self._sides) if all(self._sides.values()) else None
+
+    @staticmethod
+    def _usual_target(label: str | None, filled: set[str]) -> str:
+        if label == "text" or filled == {"text"}:
+            return "text"
+        return "score" if label == "score" and "score" in filled else "label"
 
     def _parse(self, rows: list[Row]) -> dict[Example, str]:
         """Each example and its side, or "" where no row has one."""
@@ -108,7 +115,9 @@ class Manifest(Corpus):
     def _score(self, row: Row, cell: str) -> float:
         score = finite(cell)
         if score is None:
-            raise self._error(row, f"label {cell!r} is no number", "give scores, or task.label=sentiment for classes")
+            raise self._error(
+                row, f"{self.target} {cell!r} is no number", "give scores, or task.label=sentiment for classes"
+            )
         return score
 
     def _side(self, row: Row, split: bool) -> str:

@@ -41,7 +41,7 @@ class Preprocessor(nn.Module):
         if audio is not None and waveform is not None and audio.sample_rate != waveform.sample_rate:
             raise ValueError(f"audio of {audio.sample_rate} Hz beside a waveform of {waveform.sample_rate} Hz")
         if not 0 < hop_sec <= window_sec:
-            raise ValueError(f"hop_sec={hop_sec} must lie above 0 and at or below window_sec={window_sec}")
+            raise ValueError(f"hop_sec={hop_sec} must lie above 0 and at or below window_sec={window_sec}: give both")
         if isinstance(video, EveryFrame) and (audio or waveform or hop_sec != window_sec):
             raise ValueError("every frame is seen alone, and windows in seconds do not overlap")
         self.window_sec = window_sec

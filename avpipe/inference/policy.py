@@ -22,7 +22,7 @@ class Policy:
     min_coverage: float = 0.0
     """From 0 to 1: of a file of which a smaller part could be decoded nothing is said."""
     min_score: float = 0.0
-    """From 0 to 1: a label with a lower score is ``unknown``."""
+    """From 0 to 1: a label with a lower score is ``unknown``; numbers, as of a regression, are told in any case."""
     top_k: int | None = None
     """So many scores are told, the highest; None: all."""
 
@@ -61,6 +61,8 @@ class Policy:
         return f"{math.floor(1000 * part) / 10:g} % {what} could be decoded, and min_coverage={self.min_coverage:g}"
 
     def _answer(self, answer: TaskAnswer) -> TaskAnswer:
+        if not answer.scores:  # text, shots, a number: its score is no likelihood of its label
+            return answer
         windows = tuple(replace(each, label=self._label(each.label, each.score)) for each in answer.windows)
         scores = dict(sorted(answer.scores.items(), key=lambda pair: -pair[1])[: self.top_k])
         kept = {name: score for name, score in answer.scores.items() if name in scores}

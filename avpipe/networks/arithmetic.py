@@ -74,8 +74,13 @@ def layer_arithmetic(network: nn.Module, features: Features, lengths: dict[str, 
     Reference:
         A. Araujo, W. Norris, J. Sim, "Computing Receptive Fields of Convolutional Neural Networks", Distill, 2019.
     """
-    inputs = {sense: (value, AXES[sense]) for sense, value in features.items()}
-    return account(network, (features, lengths), inputs.values())
+    inputs = [(value, _axes_of(sense, len(features) > 1)) for sense, value in features.items()]
+    return account(network, (features, lengths), inputs)
+
+
+def _axes_of(sense: str, among_others: bool) -> tuple[str | None, ...]:
+    """Of several senses each has axes of its own: what lies along ``audio time`` does not along ``video time``."""
+    return tuple(f"{sense} {axis}" if axis and among_others else axis for axis in AXES[sense])
 
 
 def account(

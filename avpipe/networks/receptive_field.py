@@ -191,8 +191,11 @@ def _in_line(tensors: Sequence[Tensor], given: Sequence[Traced | None], dim: int
     """Along an axis the longest of what stands in line counts: what is set before it moves it, as padding would."""
     known = [each for each in given if each is not None]
     named = [each for each in known if each.axis(dim) is not None]
-    if not named:
-        return Traced(known[0].dims, _joined(known))
+    if len({each.axis(dim) for each in named}) != 1 or any(len(each.dims[dim]) > 1 for each in named):
+        # Vectors side by side, though bands may have become parts of them: no axis is any longer than it was.
+        size = sum(tensor.shape[dim] for tensor in tensors)
+        dims = tuple(((None, size),) if place == dim else each for place, each in enumerate(known[0].dims))
+        return Traced(dims, _joined(known))
     begins, moved, longest = 0, [], max(_length(each, dim) for each in named)
     for tensor, each in zip(tensors, given, strict=True):
         if each is not None and _length(each, dim) == longest:

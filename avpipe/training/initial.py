@@ -149,7 +149,8 @@ def _head_differs(network: nn.Module, objective: Objective, label: str, given: B
     if label != given.origin.label and mine is not None:
         return f"it is to say {label}, and the bundle's says {given.origin.label}"
     if mine is not None and theirs is not None and set(mine) != set(theirs):
-        return f"{len(set(mine) & set(theirs))} of its {len(mine)} labels are the bundle's"
+        both = len(set(mine) & set(theirs))
+        return f"it is to tell {len(mine)} labels apart, and the bundle's {len(theirs)}, {both} of them the same"
     head, other = getattr(network, "head", None), getattr(given.network, "head", None)
     if head is None or other is None or first_difference(head, other) is not None:
         return "the bundle has another"

@@ -54,7 +54,7 @@ def test_ucf101_names_what_is_wrong(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"testlist01\.txt: 'Archery/notes\.avi' is no film of an action"):
         Ucf101(tmp_path).examples()
     (lists / "classInd.txt").unlink()
-    with pytest.raises(CorpusError, match=r"classInd\.txt: this official list of the corpus cannot be read"):
+    with pytest.raises(CorpusError, match=r"classInd\.txt: this official list of the corpus is missing"):
         Ucf101(tmp_path).examples()
 
 

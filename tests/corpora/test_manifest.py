@@ -48,8 +48,20 @@ def test_text_is_the_target_where_there_are_no_labels(tmp_path: Path) -> None:
     assert Manifest(both).examples()[0].target == "x"
     assert Manifest(both, target="text").examples()[0].target == "one"
     assert Manifest(write(tmp_path / "none.csv", "path", "a.wav")).examples()[0].target is None
-    with pytest.raises(ArgumentError, match="choose from label, text, null"):
+    with pytest.raises(ArgumentError, match="choose from label, text, score, null"):
         Manifest(both, target="words")
+
+
+def test_where_the_task_says_a_score_its_column_is_learned(tmp_path: Path) -> None:
+    trees.write_recordings(tmp_path, ["a.wav"])
+    both = write(tmp_path / "both.csv", "path,label,score", "a.wav,negative,-1.5")
+    scored = Manifest(both, label="score")
+    assert (scored.examples()[0].target, scored.has_classes) == (-1.5, False)
+    assert Manifest(both, label="sentiment").examples()[0].target == "negative"
+    numbers = write(tmp_path / "numbers.csv", "path,label", "a.wav,-2")
+    assert Manifest(numbers, label="score").examples()[0].target == -2.0
+    with pytest.raises(CorpusError, match="score 'much' is no number"):
+        Manifest(write(tmp_path / "words.csv", "path,score", "a.wav,much"), label="score").examples()
 
 
 def test_where_the_task_says_text_the_column_text_is_learned_or_missed(tmp_path: Path) -> None:

@@ -11,9 +11,10 @@ from avpipe.media import Coverage
 SCORES = {"a": 0.2, "b": 0.5, "c": 0.3}
 
 
-def prediction(coverage=None, label="b", score=0.5):
-    windows = (WindowAnswer(0.0, 1.0, "b", 0.9), WindowAnswer(1.0, 2.0, "c", 0.4))
-    answer = TaskAnswer(label, score, SCORES, None, windows)
+def prediction(coverage=None, label="b", score=0.5, scores=SCORES, windows=None):
+    if windows is None:
+        windows = (WindowAnswer(0.0, 1.0, "b", 0.9), WindowAnswer(1.0, 2.0, "c", 0.4))
+    answer = TaskAnswer(label, score, scores, None, windows)
     return Prediction("x.wav", "partial", "2 frames lost", coverage, {"task": answer})
 
 
@@ -52,6 +53,15 @@ def test_what_is_less_sure_than_asked_is_unknown():
 
 def test_a_transcript_has_no_label_to_take_away():
     assert Policy(min_score=0.9)(prediction(label=None, score=None)).tasks["task"].label is None
+
+
+@pytest.mark.parametrize("min_score", [0.0, 0.9])
+def test_a_number_below_zero_is_told(min_score):
+    told = Policy(min_score=min_score)(
+        prediction(label="-2", score=-1.9, scores={}, windows=(WindowAnswer(0.0, 1.0, "-2", -1.9),))
+    )
+    assert told.tasks["task"].label == "-2"
+    assert told.tasks["task"].windows[0].label == "-2"
 
 
 def test_the_highest_scores_are_told_in_their_order():

@@ -242,7 +242,7 @@ def test_a_new_class_list_keeps_the_encoder_and_replaces_the_head(bundle):
     head = copy.deepcopy(network.head.state_dict())
     found = begun(bundle, network, objective_of(labels))
     assert found.taken == ["encoders.audio"]
-    assert found.new == {"head": "2 of its 3 labels are the bundle's"}
+    assert found.new == {"head": "it is to tell 3 labels apart, and the bundle's 3, 2 of them the same"}
     assert first_difference(network.encoders, given(bundle).encoders) is None
     for name, value in given(bundle).encoders.state_dict().items():
         assert torch.equal(network.encoders.state_dict()[name], value)
