@@ -78,7 +78,9 @@ def test_the_recipe_learns_and_scores_and_its_answers_can_be_explained(tmp_path)
     scores = json.loads((tmp_path / "run" / "cv.json").read_text(encoding="utf-8"))
     assert scores["num_answers"] == 215
     assert scores["mean"]["uar"] >= 0.6
-    assert len(load_bundle(tmp_path / "run" / "bundle").network.members) == 3
+    together = load_bundle(tmp_path / "run" / "bundle").network
+    assert isinstance(together, Ensemble)
+    assert len(together.members) == 3
     pytest.importorskip("captum")
     status, _, told = command(
         "evaluate", f"bundle={tmp_path / 'run' / 'fold-1' / 'bundle'}", "corpus=fights", "split=test", "explain=1",
