@@ -58,7 +58,7 @@ def test_plain_faces_are_read_without_a_sound(script, tmp_path):
 @pytest.mark.slow
 @pytest.mark.corpora
 def test_both_senses_know_more_than_either_of_actors_that_were_never_heard(script, tmp_path):
-    script.make_sentiment_corpus(tmp_path, (24, 24, 480), seed=1)  # other faces than it was scored on
+    script.make_sentiment_corpus(tmp_path, (24, 24, 240), seed=1)  # other faces than it was scored on
     corpus = Manifest(tmp_path / "manifest.csv")
     test = [example for example, side in (corpus.official_split() or {}).items() if side == "test"]
     torch.set_num_threads(1)
