@@ -216,7 +216,8 @@ def test_a_job_forks_while_it_waits_for_its_sweep_to_end():
         "print('forked', process.exitcode, flush=True)\n"
         "time.sleep(60)\n"
     )
-    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as job:
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe, text=True) as job:
         assert [job.stdout.readline() for _ in range(2)] == ["forked\n", "forked 0\n"]
         job.stdin.close()
         assert job.wait(20) == 143
