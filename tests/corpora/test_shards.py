@@ -137,7 +137,7 @@ def test_no_file_leaves_the_cache(tmp_path: Path, name: str) -> None:
     packed(corpus, tmp_path / "shards")
     shard = tmp_path / "shards" / "shard-00000.tar"
     with tarfile.open(shard) as tar:
-        head = json.load(tar.extractfile("00000000.json"))  # type: ignore[arg-type]
+        head = json.load(tar.extractfile("00000000.json"))
         true = head["files"]["00000000.wav"]
     # A name of the same length, so that the tar stays one.
     forged = (name + "x" * len(true))[: len(true)] if len(true) > len(name) else name[: len(true)]
