@@ -39,13 +39,14 @@ class FrameReader:
 
     def __init__(self, path: Path, start_sec: float = 0.0) -> None:
         self._path = path
+        self._frames: Iterator[VideoFrame] = iter(())
         self.lost_times_sec: list[float] = []
         """Presentation times of the packets that gave no frame."""
         self._open_container()
         try:
             self._open_at(start_sec)
         except BaseException:
-            self._container.close()
+            self.close()
             raise
 
     def _open_container(self) -> None:
@@ -205,7 +206,14 @@ class FrameReader:
                 self.lost_times_sec.append(self._seconds_at(stamp))
 
     def close(self) -> None:
+        """Close the file and free its decoder, whose threads end with it.
+
+        Nothing of it is left to the garbage collector: that may run in a process forked meanwhile, where those threads
+        are not, and to wait for them hangs or crashes.
+        """
+        self._frames = iter(())  # the generator holds this reader, which holds it
         self._container.close()
+        del self._container, self._stream
 
 
 def _decoded(packet: Packet[VideoStream]) -> list[VideoFrame]:

@@ -40,6 +40,10 @@ VIDEO_CODECS = {".webm": "libvpx-vp9", ".mkv": "ffv1", ".mpg": "mpeg1video", ".a
 LOSSLESS_RGB = {"ffv1": "bgr0", "libx264rgb": "rgb24", "rawvideo": "rgb24", "png": "rgb24"}
 """Pixel format by encoder where none is named; yuv420p for the others."""
 
+STEADY_OPTIONS = {"libx264": {"mbtree": "0"}, "libx264rgb": {"mbtree": "0"}}
+"""By encoder, without which it writes equal frames in differing bytes: x264's macroblock tree, in assembly, does so at
+some sizes (160x120), on one thread too."""
+
 BLOCK_SAMPLES = 1 << 16
 
 MILLISECOND = Fraction(1, 1000)
@@ -126,7 +130,8 @@ def write_video(
         if first is None:
             raise ValueError("no frames")
         name = codec or VIDEO_CODECS.get(path.suffix.lower(), "libx264")
-        video = container.add_stream(name, rate=Fraction(fps).limit_denominator(1001), options=options or {})
+        settings = {**STEADY_OPTIONS.get(name, {}), **(options or {})}
+        video = container.add_stream(name, rate=Fraction(fps).limit_denominator(1001), options=settings)
         assert isinstance(video, VideoStream)
         video.height, video.width = first.shape[:2]
         video.pix_fmt = pixel_format or LOSSLESS_RGB.get(name, "yuv420p")

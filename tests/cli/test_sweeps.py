@@ -203,6 +203,26 @@ def test_the_same_command_runs_only_what_is_not_done(swept, root):
 # Killed
 
 
+def test_a_job_forks_while_it_waits_for_its_sweep_to_end():
+    code = (
+        "import multiprocessing, threading, time\n"
+        "from avpipe.cli.sweep import _end_with_the_sweep\n"
+        "threading.Thread(target=_end_with_the_sweep, daemon=True).start()\n"
+        "time.sleep(0.2)\n"
+        "process = multiprocessing.get_context('fork').Process(target=print, args=('forked',))\n"
+        "process.start()\n"
+        "process.join(20)\n"
+        "process.kill()\n"
+        "print('forked', process.exitcode, flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe, text=True) as job:
+        assert [job.stdout.readline() for _ in range(2)] == ["forked\n", "forked 0\n"]
+        job.stdin.close()
+        assert job.wait(20) == 143
+
+
 def start(root, run_dir):
     arguments = [*QUICK, f"corpus.root={root}", f"run_dir={run_dir}", "optim.lr=1e-3,1e-2", "trainer.max_epochs=3"]
     return subprocess.Popen(

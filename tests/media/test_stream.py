@@ -22,6 +22,7 @@ from avpipe.media import (
     read_clip,
     stream_clips,
     write_audio,
+    write_video,
 )
 from tests.synthetic import frame_numbers, noise, write_coloured_video, write_noise_wav
 
@@ -156,6 +157,31 @@ def test_a_stream_left_half_way_closes_its_files(tmp_path: Path) -> None:
         next(stream)
         assert open_descriptors() == before + 2
     assert open_descriptors() == before
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc")
+def test_a_stream_left_half_way_ends_its_decoders_threads_without_a_collector(tmp_path: Path) -> None:
+    path = tmp_path / "a.avi"
+    write_video(path, [np.full((120, 160, 3), index, np.uint8) for index in range(50)])
+
+    def threads() -> int:
+        return len(os.listdir("/proc/self/task"))
+
+    gc.collect()
+    before = threads()
+    gc.disable()
+    try:
+        with stream_clips(path, [WindowPlan(0.5, 0.5, ClipFormat(audio=False, video=True))]) as stream:
+            next(stream)
+            during = threads()
+        assert threads() == before
+        read_clip(path, 0.4, 0.2, audio=False, video=True)
+        assert threads() == before
+        decoded_sha256(path, 0.4, 1.0)
+        assert threads() == before
+    finally:
+        gc.enable()
+    assert during > before or os.cpu_count() == 1
 
 
 @pytest.mark.slow

@@ -37,6 +37,16 @@ def test_every_container_takes_sound_and_picture(tmp_path: Path, name: str) -> N
     assert (info.coverage.frames_decoded, info.coverage.lost_sec) == (25, 0.0)
 
 
+def test_equal_frames_give_equal_bytes(tmp_path: Path) -> None:
+    slope = np.arange(120)[:, None, None] + np.arange(160)[None, :, None]
+    frames = [np.repeat((slope + 5 * index) % 256, 3, axis=2).astype(np.uint8) for index in range(40)]
+    written = set()
+    for index in range(6):
+        write_video(tmp_path / f"{index}.mp4", frames)
+        written.add((tmp_path / f"{index}.mp4").read_bytes())
+    assert len(written) == 1
+
+
 def test_what_cannot_be_written_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     write_audio(path, noise(0.1), RATE_HZ)
