@@ -137,7 +137,7 @@ _UNTOLD = ("alone",)
 
 def _plain(value: Any) -> Any:
     if isinstance(value, float):
-        return round(value, 6)
+        return round(value, 6) + 0.0  # no -0.0
     if isinstance(value, Mapping):
         return {key: _plain(part) for key, part in value.items()}
     if isinstance(value, tuple | list):

@@ -1,0 +1,144 @@
+"""How fast a folder is labelled: two cores beside one, and beside a plain loop; how memory grows.
+
+    AVPIPE_CORPORA=DIR python -m scripts.bench_predict [--bundle emotion] [--files 400] [--rounds 3]
+
+Links so many recordings of ``ravdess`` into a folder and labels it with ``avpipe predict``, on both cores and on one of
+them, and with a loop as one would write it: a file is read (soundfile, soxr), cut into windows, given to the same
+network on as many threads, and its answer written, before the next one is read. Whole processes by the clock, start-up
+included, in turn; of each the median. Memory is the greatest that the command had, over a tenth of the files and all of
+them, and over a recording of a minute and one of an hour. Exit status 1 where two cores are less than 1.6 times one, or
+``predict`` less than 1.5 times the loop.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+MIN_BY_CORES, MIN_BY_LOOP = 1.6, 1.5
+CORES = sorted(os.sched_getaffinity(0))[:2]
+
+
+def plain_loop(name: str, folder: Path, output: Path) -> None:
+    """Label a folder file by file."""
+    import soundfile
+    import soxr
+    import torch
+
+    from avpipe.bundle import find_bundle, load_bundle
+    from avpipe.features import collate
+
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    bundle = load_bundle(find_bundle(name), torch.device("cpu"))
+    audio, window_sec, hop_sec = bundle.preprocessor.audio, bundle.preprocessor.window_sec, bundle.preprocessor.hop_sec
+    assert audio is not None
+    length, hop = round(window_sec * audio.sample_rate), round(hop_sec * audio.sample_rate)
+    with output.open("w", encoding="utf-8") as lines, torch.inference_mode():
+        for path in sorted(folder.iterdir()):
+            samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+            waveform = torch.from_numpy(soxr.resample(samples.mean(1), rate, audio.sample_rate))
+            starts = range(0, max(1, len(waveform) - length + hop), hop)
+            windows = [waveform[None, start : start + length] for start in starts]
+            features = [{"audio": audio(window)} for window in windows]
+            batch, lengths = collate(features, {"audio": max(each["audio"].shape[-1] for each in features)})
+            answers = bundle.objective.decode(bundle.network(batch, lengths))
+            answer = bundle.objective.combine(answers, [window.shape[-1] for window in windows])
+            lines.write(json.dumps({"path": path.name, "label": answer.label, "scores": dict(answer.scores)}) + "\n")
+
+
+def timed(arguments: Sequence[str], cores: Sequence[int]) -> tuple[float, float]:
+    """Seconds of a process bound to some cores, and the most megabytes that it or one of its own had."""
+    began = time.perf_counter()
+    process = os.posix_spawn(
+        shutil.which("taskset") or "taskset",
+        ["taskset", "-c", ",".join(map(str, cores)), sys.executable, *arguments],
+        {**os.environ, "PYTHONPATH": os.pathsep.join([".", *sys.path])},
+        file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)],
+    )
+    _, status, usage = os.wait4(process, 0)
+    if status:
+        sys.exit(f"{' '.join(arguments)} ended with {os.waitstatus_to_exitcode(status)}")
+    return time.perf_counter() - began, usage.ru_maxrss / 1000
+
+
+def predict(name: str, media: Path, output: Path) -> list[str]:
+    """The command, into a folder of its own."""
+    shutil.rmtree(output, ignore_errors=True)
+    return ["-m", "avpipe", "predict", f"bundle={name}", f"input={media}", f"output={output}", "device=cpu"]
+
+
+def labels(path: Path, of_task: str | None = None) -> dict[str, str]:
+    """By file, as either way has written them."""
+    records = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    if of_task is None:
+        return {record["path"]: record["label"] for record in records}
+    return {record["path"]: record["tasks"][of_task]["label"] for record in records}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bundle", default="emotion")
+    parser.add_argument("--files", type=int, default=400)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--loop", type=Path, nargs=2, help=argparse.SUPPRESS)  # what the loop's own process is told
+    given = parser.parse_args()
+    if given.loop:
+        plain_loop(given.bundle, *given.loop)
+        return 0
+    from avpipe.media import find_media
+
+    recordings = sorted(find_media(Path(os.environ["AVPIPE_CORPORA"]) / "ravdess"))
+    with tempfile.TemporaryDirectory(prefix="avpipe-predict-") as temporary:
+        root = Path(temporary)
+        for folder, count in (("few", given.files // 10), ("all", given.files)):
+            (root / folder).mkdir()
+            for number, path in enumerate(recordings[:: max(1, len(recordings) // given.files)][:count]):
+                (root / folder / f"{number:05}{path.suffix}").symlink_to(path)
+        return measure(given.bundle, root, given.files, given.rounds)
+
+
+def measure(name: str, root: Path, count: int, rounds: int) -> int:
+    """Measure, print, and return the exit status."""
+    output, lines = root / "answers", root / "loop.jsonl"
+    loop = ["-m", "scripts.bench_predict", f"--bundle={name}", "--loop", str(root / "all"), str(lines)]
+    seconds: dict[str, list[float]] = {"two cores": [], "one core": [], "plain loop, two cores": []}
+    for _ in range(rounds):
+        seconds["one core"].append(timed(predict(name, root / "all", output), CORES[:1])[0])
+        seconds["plain loop, two cores"].append(timed(loop, CORES)[0])
+        took, most = timed(predict(name, root / "all", output), CORES)
+        seconds["two cores"].append(took)
+    middle = {way: statistics.median(each) for way, each in seconds.items()}
+    for way, each in seconds.items():
+        print(f"{way:22} {middle[way]:6.1f} s ({', '.join(f'{one:.1f}' for one in each)})")
+    ours, theirs = labels(output / "predictions.jsonl", name), labels(lines)
+    agreeing = sum(ours[path] == label for path, label in theirs.items())
+    by_cores, by_loop = middle["one core"] / middle["two cores"], middle["plain loop, two cores"] / middle["two cores"]
+    print(
+        f"two cores beside one: {by_cores:.2f}x; beside the loop: {by_loop:.2f}x ({agreeing} of {count} labels alike)"
+    )
+    few = timed(predict(name, root / "few", output), CORES)[1]
+    lengths = {minutes: timed(predict(name, _long(root, minutes), output), CORES)[1] for minutes in (1, 60)}
+    print(f"memory: {few:.0f} MB for {count // 10} files, {most:.0f} MB for {count};", end=" ")
+    print(f"{lengths[1]:.0f} MB for a minute, {lengths[60]:.0f} MB for an hour")
+    return 0 if by_cores >= MIN_BY_CORES and by_loop >= MIN_BY_LOOP else 1
+
+
+def _long(root: Path, minutes: int) -> Path:
+    """A recording of so many minutes, one of the folder over and over."""
+    import numpy as np
+    import soundfile
+
+    samples, rate = soundfile.read(next(iter(sorted((root / "all").iterdir()))), dtype="float32")
+    path = root / f"{minutes}.flac"
+    soundfile.write(path, np.resize(samples, minutes * 60 * rate), rate)
+    return path
+
+
+if __name__ == "__main__":
+    sys.exit(main())
