@@ -141,7 +141,7 @@ def test_boxes_that_cannot_be_are_one_line_and_those_beyond_the_picture_are_told
 def test_a_film_whose_boxes_changed_is_answered_anew(lips, tmp_path):
     film = write_talk(tmp_path / "x.mkv", TEXT)
     job = Job("x.mkv", film)
-    with Journal(tmp_path / "out", {}) as journal:
+    with Journal(tmp_path / "out", {}, boxes=True) as journal:
         for rows in (None, [(0, *PLACE)], [(0, 0, 0, 1, 1)]):
             if rows:
                 write_boxes(tmp_path / "x.mkv.boxes.csv", rows)

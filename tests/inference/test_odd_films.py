@@ -12,7 +12,7 @@ from tests.cli.test_commands import avpipe
 from tests.synthetic import noise
 from tests.tiny import VIDEO, save_tiny_bundle
 
-MOTION = {**VIDEO, "encoders": {"video": {"_target_": "avpipe.networks.MotionEncoder3d", "channels": [4]}}}
+MOTION = {**VIDEO, "encoders": {"video": {"_target_": "avpipe.networks.MotionEncoder"}}}
 
 
 def pictures(count, height=48, width=64, channels=3):
