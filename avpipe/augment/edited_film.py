@@ -26,6 +26,7 @@ class EditedFilm:
         width_px: of its pictures.
         gradual: part of the transitions that are gradual.
         drawn: part of the shots that are drawings.
+        jerky: part of the recorded shots that show few pictures a second.
     """
 
     def __init__(
@@ -36,10 +37,11 @@ class EditedFilm:
         width_px: int = 48,
         gradual: float = 0.4,
         drawn: float = 0.3,
+        jerky: float = 0.2,
     ) -> None:
         self.root = root
         self.frames = frames
-        self.style = Style((height_px, width_px), gradual, drawn=drawn)
+        self.style = Style((height_px, width_px), gradual, drawn=drawn, jerky=jerky)
 
     @cached_property
     def recordings(self) -> list[Example]:

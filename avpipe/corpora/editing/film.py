@@ -48,6 +48,8 @@ class Style:
     """Frames of a shot, about: those of a film lie around a number between these."""
     events: float = 1.0
     """How often lights change and flash, and captions appear: as a part of the most, which is in every other shot."""
+    jerky: float = 0.0
+    """Part of the recorded shots that show few pictures a second, each for some frames."""
     whole: bool = False
     """Whether films begin and end within a shot; else some begin in the middle of a transition, and some end so."""
 
@@ -144,7 +146,9 @@ class _Editor:
 
     def _shot(self, frames: int) -> Tensor:
         style = self.style
-        return render_shot(self.pictures, self.view, self.grade, self.draw, frames, style.shape, style.events)
+        return render_shot(
+            self.pictures, self.view, self.grade, self.draw, frames, style.shape, style.events, style.jerky
+        )
 
     def _gradual_length(self) -> int:
         shortest, longest = math.log(SHORTEST_GRADUAL), math.log(LONGEST_GRADUAL)

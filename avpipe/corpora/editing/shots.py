@@ -76,7 +76,14 @@ class Grade:
 
 
 def render_shot(
-    material: Tensor, view: View, grade: Grade, draw: np.random.Generator, frames: int, shape: Shape, events: float
+    material: Tensor,
+    view: View,
+    grade: Grade,
+    draw: np.random.Generator,
+    frames: int,
+    shape: Shape,
+    events: float,
+    jerky: float = 0.0,
 ) -> Tensor:
     """Take so many frames of a material.
 
@@ -88,6 +95,7 @@ def render_shot(
         frames: to be taken.
         shape: of the pictures.
         events: in [0, 1], how often lights change and flash, and captions appear.
+        jerky: part of the shots in which a picture stands for two to six frames, as from a surveillance camera.
 
     Shape:
         material: (T, 3, height, width), uint8; one frame: a still picture.
@@ -96,7 +104,8 @@ def render_shot(
     number = len(material)
     if number > 1:
         pace = 1.0 if draw.random() < 0.5 else float(np.exp(draw.uniform(math.log(0.3), math.log(2.5))))
-        places = _to_and_fro(draw.uniform(0.0, number) + pace * np.arange(frames), number)
+        held = int(draw.integers(2, 7)) if jerky and draw.random() < jerky else 1
+        places = _to_and_fro(draw.uniform(0.0, number) + pace * held * (np.arange(frames) // held), number)
         material = material[torch.from_numpy(places)]
     shown = _through_camera(material, view, draw, frames, shape)
     for _ in range(_number_of_things(draw, is_still=number == 1)):
