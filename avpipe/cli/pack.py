@@ -21,7 +21,7 @@ from typing import Any
 
 from avpipe.cli.command import run
 from avpipe.config import instantiate
-from avpipe.corpora import Corpus, make_split, write_shards
+from avpipe.corpora import SIDES, Corpus, make_split, write_shards
 from avpipe.errors import ArgumentError
 
 
@@ -37,7 +37,7 @@ def main(config: Mapping[str, Any]) -> int:
         print(f"warning: {warning}", file=sys.stderr)
     folder = Path(config["output"])
     number = write_shards(corpus, split, config["task"]["label"], folder, round(megabytes * 1e6))
-    sides = ", ".join(f"{len(getattr(split, side))} {side}" for side in ("train", "val", "test"))
+    sides = ", ".join(f"{len(getattr(split, side))} {side}" for side in SIDES)
     print(f"{number} shards of {corpus.name}: {sides}; split {split.sha256[:12]}")
     print(f"shards: {folder}")
     return 0

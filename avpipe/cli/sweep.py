@@ -20,8 +20,6 @@ from avpipe.training import claim_sweep, config_digest, locked
 
 SWITCHES = ("-m", "--multirun")
 
-_ASIDE = ("device=", "device.name=", "data.workers=", "logger=", "hydra/launcher=", "hydra.launcher.")
-
 _SHOWN_LINES = 200
 """Of a failed job's last words, kept in its folder."""
 
