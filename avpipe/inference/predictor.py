@@ -63,7 +63,7 @@ class Predictor:
     def __init__(
         self,
         bundles: Sequence[Bundle],
-        batch_size: int = 16,
+        batch_size: int = 8,
         workers: int = 0,
         turns: bool = False,
         speech: bool = False,

@@ -35,8 +35,9 @@ class Encoder(Protocol):
 
     Its ``forward(features, lengths)`` takes (B, ...) and true lengths (B,) in steps of time, and returns the sequence
     (B, out_dim, steps) with its lengths (B,). One that has ``ignores_padding = True`` says the same, but for rounding,
-    however much padding stands behind an item, so that a short item need not be padded far. One whose authors train heads half-way up has ``taps``, the channels of
-    the maps that these see by name, and ``with_taps``, which returns these maps besides.
+    however much padding stands behind an item: at inference a short one is not padded far. One whose authors train
+    heads half-way up has ``taps``, the channels of the maps that these see by name, and ``with_taps``, which returns
+    these maps besides.
     """
 
     out_dim: int
