@@ -5,13 +5,14 @@ import math
 
 import pytest
 import torch
+from avpipe.objectives.alignment import forced_path, likeliest_path, runs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from avpipe.answers import Decoded, Word
 from avpipe.errors import ArgumentError
 from avpipe.networks import Output
-from avpipe.objectives import BeamSearch, BeamSettings, Decoded, Transcription, Word, WordTranscription
-from avpipe.objectives.alignment import forced_path, likeliest_path, runs
+from avpipe.objectives import BeamSearch, BeamSettings, Transcription, WordTranscription
 
 LETTERS = Transcription([" ", "a", "b"])
 WORDS = WordTranscription(["no", "yes"])

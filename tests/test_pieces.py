@@ -5,9 +5,10 @@ import json
 import pytest
 import torch
 
+from avpipe.answers import plain_text
 from avpipe.errors import ArgumentError, AvpipeError
 from avpipe.networks import Output
-from avpipe.objectives import BeamSearch, BeamSettings, PieceTranscription, Transcription, plain_text
+from avpipe.objectives import BeamSearch, BeamSettings, PieceTranscription, Transcription
 from avpipe.objectives.pieces import MARK
 
 TEXTS = [

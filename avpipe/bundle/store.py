@@ -3,19 +3,22 @@
 import errno
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
+from avpipe.bundle.computing import computed, senses_of, share_of
 from avpipe.bundle.errors import BundleError
 from avpipe.bundle.golden import prove, write_golden
-from avpipe.bundle.manifest import GOLDEN, MANIFEST, MODEL, Manifest, Origin, read_manifest, write_manifest
+from avpipe.bundle.manifest import GOLDEN, MODEL, Manifest, Origin, read_manifest, write_manifest
+from avpipe.bundle.places import name_of, notice
 from avpipe.bundle.trust import check_spec
 from avpipe.config import Spec, instantiate
 from avpipe.errors import ArgumentError, RunStopped
@@ -23,8 +26,7 @@ from avpipe.features import Preprocessor
 from avpipe.files import sha256_of
 from avpipe.networks import SequenceNetwork
 from avpipe.objectives import Objective
-
-_SHIPPED = Path(__file__).parents[1] / "bundles"
+from avpipe.windowing import Arrays, Windowing, quiet_sec
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,42 +50,47 @@ class Bundle:
         return network.step_sec(self.preprocessor) if isinstance(network, SequenceNetwork) else 0.0
 
     @property
+    def quiet_sec(self) -> float:
+        """Of silence at the edges of a recording."""
+        return quiet_sec(self.windowing, self.objective.edge_silence_sec, self.step_sec)
+
+    @property
+    def windowing(self) -> Windowing:
+        return self.preprocessor.windowing
+
+    @property
+    def senses(self) -> tuple[str, ...]:
+        """Those by which its answers can be told apart; none where it has but one."""
+        return senses_of(self.network)
+
+    @property
+    def made(self) -> Callable[[Arrays], Arrays]:
+        """Makes features of a window's arrays."""
+        return self.preprocessor.made
+
+    @property
+    def on_cpu(self) -> bool:
+        return self.device.type == "cpu"
+
+    @property
+    def batch_size(self) -> int | None:
+        """1 where windows are as long as they are; None: any."""
+        return 1 if self.windowing.counts_frames else None
+
+    def share(self, arrays: Arrays) -> int:
+        """Of a window in parts of a full one."""
+        return share_of(self, arrays)
+
+    def computed(
+        self, windows: Sequence[Arrays], size: int, share: int
+    ) -> dict[tuple[str, ...], tuple[np.ndarray, np.ndarray | None]]:
+        """What the network says of windows that were padded to one shape (:class:`avpipe.inference.model.Model`)."""
+        return computed(self, windows, size, share)
+
+    @property
     def notice(self) -> str:
         """What whoever uses it must know of its licence, as a line; empty where all uses are allowed."""
-        if "NC" not in self.origin.licence:
-            return ""
-        return f"bundle {self.name}: learned from {self.origin.corpus}, {self.origin.licence}: not for commercial use"
-
-
-def find_bundle(name: str) -> Path:
-    """The folder of a bundle, by its path or by the name of one that ships.
-
-    Raises:
-        BundleError: for a folder that is no bundle.
-        ArgumentError: if there is neither folder nor name.
-    """
-    for folder in (Path(name), _SHIPPED / name):
-        if name and (folder / MANIFEST).is_file():
-            return folder
-    if name and Path(name).exists():
-        raise BundleError(name, f"holds no {MANIFEST}", "name the folder 'bundle' of a finished training run")
-    choices = ", ".join(shipped_bundles())
-    raise ArgumentError(f"bundle={name}", "no such bundle", f"name a bundle's folder, or one of: {choices}")
-
-
-def shipped_bundles() -> list[str]:
-    """Names of the bundles inside the package."""
-    return sorted(path.parent.name for path in _SHIPPED.glob(f"*/{MANIFEST}"))
-
-
-def read_origin(folder: Path) -> Origin:
-    """Where a bundle comes from, without building it."""
-    return read_manifest(folder).origin
-
-
-def read_specs(folder: Path) -> dict[str, Spec]:
-    """What a bundle is built from, without building it."""
-    return dict(read_manifest(folder).specs)
+        return notice(self.name, self.origin)
 
 
 def save_bundle(
@@ -186,9 +193,7 @@ def load_bundle(folder: Path, device: torch.device | None = None) -> Bundle:
     preprocessor, network, objective = _build(folder, manifest)
     network.to(device).eval().requires_grad_(False)
     prove(folder, preprocessor, network, device)
-    # Every run keeps its result in a folder of one name, which would tell nothing in an answer.
-    name = folder.resolve().name if folder.resolve().name != "bundle" else manifest.origin.task
-    return Bundle(name, manifest.origin, manifest.digest, preprocessor, network, objective, device)
+    return Bundle(name_of(folder, manifest), manifest.origin, manifest.digest, preprocessor, network, objective, device)
 
 
 def _build(folder: Path, manifest: Manifest) -> tuple[Preprocessor, nn.Module, Objective]:

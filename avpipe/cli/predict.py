@@ -54,6 +54,7 @@ from pathlib import Path
 from typing import Any
 
 import avpipe
+from avpipe.answers import ShotAnswers, TextAnswers
 from avpipe.bundle import Bundle, find_bundle, load_bundle
 from avpipe.cli.command import run
 from avpipe.device import choose_device, worker_count
@@ -74,7 +75,7 @@ from avpipe.inference.vad import check_vad
 from avpipe.inference.voices import voices_among
 from avpipe.inference.watch import Watch, watch_folder
 from avpipe.inference.workers import Limits
-from avpipe.objectives import Boundaries, Enhancement, Transcription
+from avpipe.objectives import Enhancement
 from avpipe.progress import counted
 
 
@@ -112,7 +113,7 @@ def _watched(config: Mapping[str, Any]) -> int:
 def _prepared(config: Mapping[str, Any], num_jobs: int | None = None) -> FolderRun:
     """What is to be done with each file, of which there are so many; None: nobody knows."""
     bundles = _bundles(config)
-    formats = _formats(config["format"], any(isinstance(bundle.objective, Boundaries) for bundle in bundles))
+    formats = _formats(config["format"], any(isinstance(bundle.objective, ShotAnswers) for bundle in bundles))
     write_each = writers(formats)
     bundles = searching(bundles, beam_settings(config["decoding"]))
     output = Path(config["output"])
@@ -203,7 +204,7 @@ def _about_speech(bundles: Sequence[Bundle], formats: Sequence[str], vad: str) -
         ArgumentError: if subtitles are asked for, and no bundle transcribes.
     """
     settings: dict[str, Any] = {}
-    transcribing = any(isinstance(bundle.objective, Transcription) for bundle in bundles)
+    transcribing = any(isinstance(bundle.objective, TextAnswers) for bundle in bundles)
     if asked := [name for name in formats if name in SUBTITLES]:
         if not transcribing:
             reason = f"no bundle of {', '.join(bundle.name for bundle in bundles)} transcribes"

@@ -2,18 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import cast
 
-from avpipe.bundle import Bundle
+from avpipe.answers import Decoded, VoiceAnswers
 from avpipe.inference.decoding import Window
+from avpipe.inference.model import Model
 from avpipe.inference.prediction import TaskAnswer, WindowAnswer
-from avpipe.inference.senses import Apart, SensesHeard, has_several_senses
+from avpipe.inference.senses import Apart, SensesHeard
 from avpipe.inference.shots import PlacedAnswer, shots_of
 from avpipe.inference.speech import Stretch
 from avpipe.inference.turns import TurnFinder
 from avpipe.inference.word_times import within_speech
-from avpipe.networks import Network
-from avpipe.objectives import Decoded, Verification
 
 SHORT_SHARE = 0.5
 """Of a window: a recording of a voice that is shorter is told to be."""
@@ -23,7 +21,7 @@ SHORT_SHARE = 0.5
 class BundleAnswer:
     """What a bundle has said of a file so far."""
 
-    bundle: Bundle
+    bundle: Model
     finder: TurnFinder | None = None
     """Where turns are asked for, and the bundle compares voices."""
     kept: list[PlacedAnswer] | None = None
@@ -52,7 +50,7 @@ class BundleAnswer:
         said = said.placed(
             window.start_sec,
             self.bundle.step_sec,
-            self.bundle.preprocessor.overlap_sec,
+            self.bundle.windowing.overlap_sec,
             window.quiet_sec,
             window.end_sec,
             window.frame_times_sec,
@@ -95,19 +93,19 @@ class BundleAnswer:
         Args:
             rate: Hz of the file's own sound.
         """
-        wanted = self.bundle.preprocessor.plan.format.sample_rate or 0
+        wanted = self.bundle.windowing.format.sample_rate or 0
         if rate and wanted > rate:
             yield f"recorded at {rate} Hz, and learned from {wanted} Hz"
-        is_voice, window_sec = isinstance(self.bundle.objective, Verification), self.bundle.preprocessor.window_sec
+        is_voice, window_sec = isinstance(self.bundle.objective, VoiceAnswers), self.bundle.windowing.window_sec
         if is_voice and self.seconds < SHORT_SHARE * window_sec:
             yield f"{self.seconds:.2g} s of sound: too short to tell voices apart surely"
         yield from self._lacked()
 
     def _lacked(self) -> Iterator[str]:
         """Which senses a bundle of several had to do without."""
-        if not has_several_senses(self.bundle.network):
+        if len(self.bundle.senses) < 2:
             return
-        for sense in cast(Network, self.bundle.network).senses:
+        for sense in self.bundle.senses:
             if sense not in self.senses.alone:
                 others = " and ".join(self.senses.alone)
                 yield f"no {'sound' if sense == 'audio' else 'picture'} in it: answered by {others} alone"

@@ -14,11 +14,12 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, Sampler, get_
 
 from avpipe.augment import Augmentation, item_generator, random_start
 from avpipe.errors import ArgumentError, RunStopped
-from avpipe.features import TIME_AXIS, Features, Preprocessor, between_silence, collate, single_threaded
+from avpipe.features import TIME_AXIS, Features, Preprocessor, collate, single_threaded
 from avpipe.media import MediaError
 from avpipe.objectives import Batch, Objective
 from avpipe.training.recordings import Reader, Recording
 from avpipe.training.sampling import EpochSampler, Order, Share
+from avpipe.windowing import between_silence
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ class TrainingWindows(Dataset[Item | RawItem | None]):
             return self.finished(features, target, index, seconds, generator)
         start_sec = random_start(recording.duration_sec, preprocessor.window_sec, generator)
         clip = self.augmentation.augment_clip(self.reader.clip(recording, start_sec), generator)
-        edge_sec = preprocessor.edge_sec(self.objective.edge_silence_sec)
+        edge_sec = preprocessor.windowing.edge_sec(self.objective.edge_silence_sec)
         clip = between_silence(clip, edge_sec, edge_sec)
         seconds = preprocessor.window_sec
         if self.raw:
