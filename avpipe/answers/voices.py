@@ -24,8 +24,6 @@ class VoiceAnswers(Answers):
         cohort_vectors: float32 in base64, a row a voice of training; with ``cohort=0`` there are none.
     """
 
-    cohort_vectors: np.ndarray
-
     def __init__(
         self, dim: int, cohort: int, threshold: float | None, spread: float, cohort_vectors: str | None = None
     ) -> None:
@@ -36,8 +34,12 @@ class VoiceAnswers(Answers):
         self.people: tuple[str, ...] = ()
         """Whom answers may name; see :meth:`with_people`."""
         self._enrolled = np.zeros((0, dim), np.float32)
-        if cohort_vectors is not None:
-            self.cohort_vectors = np.frombuffer(base64.b64decode(cohort_vectors), np.float32).reshape(-1, dim)
+        self._cohort_vectors = np.frombuffer(base64.b64decode(cohort_vectors or ""), np.float32).reshape(-1, dim)
+
+    @property
+    def cohort_vectors(self) -> np.ndarray:
+        """(voices, dim), those of the voices of training."""
+        return self._cohort_vectors
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -42,6 +43,10 @@ class Bundle:
     """A :class:`avpipe.networks.Network`, or one of another shape such as the denoising one."""
     objective: Objective
     device: torch.device
+
+    def answering(self, objective: Any) -> Self:
+        """The same, with other answers."""
+        return replace(self, objective=objective)
 
     @property
     def step_sec(self) -> float:

@@ -3,7 +3,7 @@
 import hashlib
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import numpy as np
 from avpipe.answers import UNKNOWN, VoiceAnswers
 from avpipe.errors import ArgumentError, printable
 from avpipe.files import sha256_of
-from avpipe.inference.model import Model
+from avpipe.inference.model import AnyModel, Model
 from avpipe.inference.prediction import Job, Prediction, TaskAnswer
 from avpipe.inference.predictor import Predictor
 from avpipe.inference.voices import voices_among
@@ -32,14 +32,14 @@ class Gallery:
     vectors: Mapping[str, np.ndarray]
     """By bundle name: (people, dim), the mean direction of each one's recordings."""
 
-    def known_to(self, bundles: Sequence[Model]) -> list[Model]:
+    def known_to(self, bundles: Sequence[AnyModel]) -> list[AnyModel]:
         """The bundles, of which those that compare voices name the people."""
         return [self._introduced(bundle) for bundle in bundles]
 
-    def _introduced(self, bundle: Model) -> Model:
+    def _introduced(self, bundle: AnyModel) -> AnyModel:
         if bundle.name not in self.vectors or not isinstance(bundle.objective, VoiceAnswers):
             return bundle
-        return replace(bundle, objective=bundle.objective.with_people(self.people, self.vectors[bundle.name]))
+        return bundle.answering(bundle.objective.with_people(self.people, self.vectors[bundle.name]))
 
 
 class _Collector:

@@ -1,7 +1,7 @@
 """What answers: a bundle, or the graph that was exported of one."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 
@@ -32,6 +32,9 @@ class Model(Protocol):
     @property
     def objective(self) -> Answers: ...
 
+    def answering(self, objective: Any) -> Self:
+        """The same, with other answers."""
+
     @property
     def senses(self) -> tuple[str, ...]: ...
 
@@ -55,3 +58,6 @@ class Model(Protocol):
 
     def computed(self, windows: Sequence[Arrays], size: int, share: int) -> Said:
         """What the network says of windows, and of as many empty ones as are missing of ``size``."""
+
+
+AnyModel = TypeVar("AnyModel", bound=Model)

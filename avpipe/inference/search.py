@@ -2,12 +2,11 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from avpipe.answers import TextAnswers
 from avpipe.errors import ArgumentError
-from avpipe.inference.model import Model
+from avpipe.inference.model import AnyModel
 
 if TYPE_CHECKING:
     from avpipe.objectives import BeamSettings
@@ -26,7 +25,7 @@ def beam_settings(decoding: Mapping[str, Any]) -> "BeamSettings | None":
     return BeamSettings(**{key: value for key, value in decoding.items() if key != "name"})
 
 
-def searching(bundles: Sequence[Model], settings: "BeamSettings | None") -> list[Model]:
+def searching(bundles: Sequence[AnyModel], settings: "BeamSettings | None") -> list[AnyModel]:
     """The bundles; with a beam search those that transcribe find their texts by it.
 
     Warns on standard error of words that cannot be said or weighed.
@@ -53,6 +52,6 @@ def searching(bundles: Sequence[Model], settings: "BeamSettings | None") -> list
             search = BeamSearch(bundle.objective, settings)
             for warning in search.warnings:
                 print(f"warning: {warning}", file=sys.stderr)
-            bundle = replace(bundle, objective=bundle.objective.searched(search))
+            bundle = bundle.answering(bundle.objective.searched(search))
         found.append(bundle)
     return found

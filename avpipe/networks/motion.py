@@ -80,7 +80,7 @@ class MotionMaps(nn.Module):
         moved = (flow.repeat_interleave(2, 2).repeat_interleave(2, 3)[:, :, *wide] for flow in (right, below))
         left_over = change + across * next(moved) + down * next(moved)
         mean = (grey * mask).sum(1, keepdim=True) / mask.sum(1, keepdim=True).clamp_min(1.0)
-        faster = [torch.diff(flow, dim=1, prepend=flow[:, :1]).square() for flow in (right, below)]
+        faster = [(flow - torch.cat([flow[:, :1], flow[:, :-1]], dim=1)).square() for flow in (right, below)]
         maps = [
             speed,
             *(self._disagreement(right, below, speed, side) for side in self.neighbourhoods),
@@ -175,7 +175,7 @@ class MotionEncoder(nn.Module):
             features: (B, 3, T, H, W); lengths: (B,) in frames; returns (B, out_dim, T) and lengths (B,).
         """
         places = self.maps(features, time_mask(lengths, features.shape[2])).flatten(3)
-        counts = [max(1, round(share * places.shape[3])) for share in self.shares]
+        counts = [max(1, round(share * int(places.shape[3]))) for share in self.shares]
         highest = places.topk(max(counts, default=1), dim=3).values
         steps = [places.mean(3), *(highest[..., :count].mean(3) for count in counts)]
         return self.norm(torch.cat(steps, dim=1)), lengths
