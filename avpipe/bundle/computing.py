@@ -14,6 +14,8 @@ from avpipe.windowing import Arrays
 if TYPE_CHECKING:
     from avpipe.bundle.store import Bundle
 
+FULL, MIXED = "32-true", "bf16-mixed"
+
 _SHARES = 8
 """Of a full window: a shorter one is padded to the next of so many lengths."""
 
@@ -39,14 +41,19 @@ def computed(
         features += [{}] * (size - len(windows))
         steps = {sense: ceil(share * full / _SHARES) for sense, full in _steps(bundle).items()}
     batch, lengths = collate(features, steps)
-    moved = [{sense: value.to(bundle.device) for sense, value in part.items()} for part in (batch, lengths)]
-    with torch.inference_mode():
+    moved = [{sense: _moved(value, bundle.device) for sense, value in part.items()} for part in (batch, lengths)]
+    with torch.inference_mode(), torch.autocast(bundle.device.type, torch.bfloat16, bundle.precision == MIXED):
         said: dict[tuple[str, ...], Output] = (
             cast(Network, bundle.network).answers_by_senses(*moved)
             if len(bundle.senses) > 1
             else {(): bundle.network(*moved)}
         )
         return {used: _arrays(bundle, output) for used, output in said.items()}
+
+
+def _moved(value: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """On the device; a GPU copies from pinned memory while it computes what came before."""
+    return value.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else value.to(device)
 
 
 def senses_of(network: torch.nn.Module) -> tuple[str, ...]:

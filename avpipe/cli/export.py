@@ -62,9 +62,8 @@ def main(config: Mapping[str, Any]) -> int:
             for line in quantised(bundle, part, examples, config["max_loss"]):
                 print(line)
     compared = f"the golden input and {parity.num_files} files {where}" if parity.num_files else "the golden input"
-    print(
-        f"{output}: {output.stat().st_size / 1e6:.1f} MB; compared on {compared}: {parity.greatest:.1g} apart at most"
-    )
+    size_mb = output.stat().st_size / 1e6
+    print(f"{output}: {size_mb:.1f} MB; compared on {compared}: {parity.greatest:.1g} apart at most")
     return 0
 
 

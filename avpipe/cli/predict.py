@@ -39,9 +39,10 @@ FILM.shots.jpg (a picture a shot) and FILM.edl; other bundles of the same run la
   workers      decoding processes, auto or a number
   engine       local, or ray (pip install "avpipe[scale]"): all processors of a Ray cluster, the one of RAY_ADDRESS or
                else one of this machine; all its machines must have avpipe, and the files under the same paths
-  runtime      torch; onnx (pip install "avpipe[onnx]"): the same answers, about three times as fast on a CPU, and no torch
-               is loaded; a bundle is exported for it once. auto: onnx where that was done, or bundle=MODEL.onnx
-  device       auto, cpu, cuda, mps
+  runtime      torch; onnx (pip install "avpipe[onnx]"): the same answers, sooner on a CPU, and no torch is
+               loaded; a bundle is exported for it once. auto: onnx where that was done, or bundle=MODEL.onnx
+  device       auto, cpu, mps, or cuda, which computes in bf16 (device.precision=32-true: not); device.compile=true: by
+               what torch.compile makes of the networks, which takes minutes once and pays off with many files
 
 Several of these commands at a time may share DIR: each file is answered by one of them.
 
@@ -128,6 +129,8 @@ def _prepared(config: Mapping[str, Any], num_jobs: int | None = None) -> FolderR
     }
     if any(isinstance(bundle, Graph) for bundle in bundles):
         settings["runtime"] = "onnx"
+    if config["device"]["precision"] != "32-true":
+        settings["precision"] = config["device"]["precision"]
     if decoding := {bundle.name: dict(bundle.objective.decoding) for bundle in bundles if bundle.objective.decoding}:
         settings["decoding"] = decoding
     bundles, about_voices = _for_voices(bundles, formats, config)
@@ -160,12 +163,17 @@ def _bundles(config: Mapping[str, Any]) -> list[Model]:
         ArgumentError: for one that is not there, or that labels nothing.
     """
     names = config["bundle"] if isinstance(config["bundle"], list) else [config["bundle"]]
-    bundles = load_models(names, config["runtime"], config["device"]["name"])
+    bundles = load_models(names, config["runtime"], **_device(config))
     for bundle in bundles:
         if isinstance(bundle.objective, SoundAnswers):
             raise ArgumentError(f"bundle={bundle.name}", "filters sound and labels nothing", "use avpipe denoise")
     tell_notices(bundles)
     return bundles
+
+
+def _device(config: Mapping[str, Any]) -> dict[str, Any]:
+    device = config["device"]
+    return {"device": device["name"], "precision": device["precision"], "compiled": device["compile"]}
 
 
 def _formats(asked: Any, finds_shots: bool) -> list[str]:

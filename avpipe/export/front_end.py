@@ -6,7 +6,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from avpipe.features import EveryFrame, Features, FrameStack, LogMel, Preprocessor
+from avpipe.features import Features, LogMel, Preprocessor
 from avpipe.networks.masking import time_mask
 
 INPUT_OF = {"audio": "waveform", "video": "frames", "waveform": "waveform"}
@@ -98,7 +98,7 @@ class FrontEnd(nn.Module):
             lengths["waveform"] = torch.full_like(arrays["waveform"][:, 0, 0], arrays["waveform"].shape[2])
         if self.video is not None:
             planes = arrays["frames"].permute(0, 4, 1, 2, 3).float()
-            seen = cast(FrameStack | EveryFrame, self.video).standardised(planes)
+            seen = self.video.standardised(planes)
             mask = time_mask(counts["frames"], seen.shape[2])[:, None, :, None, None]
             features["video"], lengths["video"] = seen * mask, counts["frames"]
         return features, lengths

@@ -76,7 +76,7 @@ def write_graph(
             torch.onnx.export(
                 model,
                 example,
-                drawn,
+                drawn,  # type: ignore[arg-type]
                 input_names=names[0],
                 output_names=names[1],
                 dynamic_axes={name: dict(each) for name, each in axes.items()},

@@ -34,7 +34,7 @@ class ExportedModel(nn.Module):
         self.objective = bundle.objective
         self.senses = bundle.senses
         self.arrays = tuple(dict.fromkeys(INPUT_OF[sense] for sense in bundle.preprocessor.senses))
-        self.kind = next((name for kind, name in OUTPUTS.items() if isinstance(bundle.objective, kind)), "waveform")
+        self.kind = next((name for kind, name in OUTPUTS.items() if isinstance(bundle.objective, kind)), "clean")
         self.counted = () if self.front_end.filters else self.arrays
         """Those of which it matters how much is true."""
         self.has_steps = isinstance(bundle.objective, ShotAnswers | TextAnswers)
@@ -48,7 +48,8 @@ class ExportedModel(nn.Module):
     def output_names(self) -> list[str]:
         if self.senses:
             return [output_name(self.kind, used, self.senses) for used in self._subsets()]
-        return [f"clean_{self.kind}" if self.kind == "waveform" else self.kind, *(["steps"] if self.has_steps else [])]
+        steps = ["steps"] if self.has_steps else []
+        return [self.kind, *steps]
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         """

@@ -16,7 +16,9 @@ RUNTIMES = ("auto", "torch", "onnx")
 _SUFFIX = ".onnx"
 
 
-def load_models(names: Sequence[str], runtime: str, device: str) -> list[Model]:
+def load_models(
+    names: Sequence[str], runtime: str, device: str, precision: str = "32-true", compiled: bool = False
+) -> list[Model]:
     """Bundles by folder or name, or files that ``avpipe export`` has written.
 
     Args:
@@ -24,6 +26,8 @@ def load_models(names: Sequence[str], runtime: str, device: str) -> list[Model]:
         runtime: ``torch``; ``onnx``, which has what was not exported yet exported once, into the cache; or ``auto``:
             onnx, which is the faster one on a CPU, where it is installed and all graphs are there.
         device: ``auto``, ``cpu``, ``cuda``, ``mps``; graphs are computed on the CPU.
+        precision: of torch's networks, ``32-true`` or ``bf16-mixed``.
+        compiled: whether torch.compile makes code for them.
 
     Raises:
         AvpipeError: if there is no such bundle, it is damaged, the device is missing, or the runtime is not installed.
@@ -32,11 +36,14 @@ def load_models(names: Sequence[str], runtime: str, device: str) -> list[Model]:
         return [load_graph(graph_of(name)) for name in names]
     if files := [name for name in names if _is_graph(name)]:
         raise ArgumentError(f"bundle={files[0]}", "is a graph, which torch does not compute", "write runtime=onnx")
-    from avpipe.bundle import load_bundle
-    from avpipe.device import choose_device
-
     _check_torch()
-    return [load_bundle(find_bundle(name), choose_device(device)) for name in names]
+    from avpipe.bundle import load_bundle
+    from avpipe.device import check_compiler, choose_device
+
+    chosen = choose_device(device)
+    if compiled:
+        check_compiler(chosen)
+    return [load_bundle(find_bundle(name), chosen, precision, compiled) for name in names]
 
 
 def chosen_runtime(names: Sequence[str], runtime: str, device: str, streaming: bool = False) -> str:

@@ -166,7 +166,7 @@ class DenoisingNetwork(nn.Module):
         heard = features["waveform"][:, 0]
         samples, hop = heard.shape[1], self.stft.hop_length
         spectrum = self.stft(nn.functional.pad(heard, (hop, hop + -samples % hop)))
-        mask, _ = self.estimate(spectrum, self.initial_state(len(heard)))
+        mask, _ = self.estimate(spectrum, self.initial_state(heard.shape[0]))
         speech = self.stft.inverse(complex_product(mask, spectrum))
         return Output(speech[:, hop : hop + samples], lengths=lengths["waveform"])
 
@@ -202,7 +202,7 @@ class DenoisingNetwork(nn.Module):
         present = torch.stack([power.mean(2), torch.ones_like(power[..., 0])], 1)
         levels = torch.cat([past, present], 2)
         # The sum of powers over the number of frames that there were so far.
-        sums = nn.functional.conv1d(levels.flatten(0, 1)[:, None], self.level_window).view(len(past), 2, 1, -1)
+        sums = nn.functional.conv1d(levels.flatten(0, 1)[:, None], self.level_window).view(past.shape[0], 2, 1, -1)
         level = (sums[:, 0, 0] / sums[:, 1, 0])[..., None] + 1e-12
         relative = power / level + 1e-8
         modulus = relative.pow(_COMPRESSION / 2.0)

@@ -123,6 +123,11 @@ def _slopes(picture: Tensor) -> tuple[Tensor, Tensor]:
 
 def _mean_around(x: Tensor, side: int, stride: int = 1) -> Tensor:
     """Mean over the square around each place, of what of it lies within the picture; one axis after the other."""
+    if torch.jit.is_tracing():
+        # In a graph pooling is one operator, and slices would be a thousand.
+        half = side // 2
+        x = nn.functional.avg_pool2d(x, (side, 1), (stride, 1), (half, 0), count_include_pad=False)
+        return nn.functional.avg_pool2d(x, (1, side), (1, stride), (0, half), count_include_pad=False)
     for axis in (2, 3):
         x = _sum_around(x, axis, side, stride) / _sum_around(torch.ones_like(x[:1, :1]), axis, side, stride)
     return x
