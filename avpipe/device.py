@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from avpipe.errors import ArgumentError
+from avpipe.threads import num_cores
 
 if TYPE_CHECKING:
     import torch
@@ -50,25 +51,6 @@ def lacks_memory(error: BaseException) -> bool:
         return True
     told = ("can't allocate memory", "bad allocation", "Failed to allocate memory")
     return isinstance(error, MemoryError) or any(words in str(error) for words in told)
-
-
-def computing_threads() -> int:
-    """How many threads may compute: as many as torch would take, which ``OMP_NUM_THREADS`` bounds."""
-    if (torch := sys.modules.get("torch")) is not None:
-        return int(torch.get_num_threads())
-    asked = os.environ.get("OMP_NUM_THREADS", "")
-    return int(asked) if asked.isdigit() and int(asked) else num_cores()
-
-
-def num_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def compute_on_one_thread() -> None:
-    """For the rest of this process; where torch was never loaded there is nothing to do."""
-    if (torch := sys.modules.get("torch")) is not None:
-        torch.set_num_threads(1)
 
 
 def worker_count(workers: int | str, spared: int = 1) -> int:

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "avpipe"
 # From the ground up. Parts on one floor stand side by side: neither imports the other.
 FLOORS = (
     ("errors",),
-    ("files", "progress"),
+    ("files", "progress", "threads"),
     ("media",),
     ("corpora", "windowing"),
     ("answers",),

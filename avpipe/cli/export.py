@@ -17,7 +17,8 @@ nothing is written. Needs pip install "avpipe[onnx]".
   quantize     int8: weights and sums in 8 bits; prints the score that is lost on the bundle's own test part, which its
                corpus is needed for, as is the validation part, by which the numbers' ranges are found
   max_loss     of that score: a graph that loses more is not written (0.01; null: any loss)
-  streaming    true: of a filter, one step: 16 ms of sound and its state in, 16 ms and the next state out
+  streaming    true: of a filter, one step: 16 ms of sound and its state in, 16 ms and the next state out; spectrum: the
+               same from spectrum to mask, at any rate, as avpipe denoise takes it
   corpus.root, corpus.path
                where the bundle's corpus stands, if not under AVPIPE_CORPORA; its list, where it has one
 
@@ -43,6 +44,10 @@ def main(config: Mapping[str, Any]) -> int:
     check_exporter(config["opset"])
     if config["quantize"] not in (None, "int8"):
         raise ArgumentError(f"quantize={config['quantize']}", "no such type", "write int8, or leave it out")
+    if config["streaming"] not in (None, False, True, "spectrum"):
+        raise ArgumentError(
+            f"streaming={config['streaming']}", "no such step", "write true or spectrum, or leave it out"
+        )
     if config["quantize"] and config["streaming"]:
         raise ArgumentError("quantize=int8", "a filter's step is not quantised", "leave one of them out")
     output = Path(config["output"])
@@ -54,7 +59,7 @@ def main(config: Mapping[str, Any]) -> int:
     files, where = told_files(bundle, config["input"], config["corpus"])
     with written_whole(output) as part:
         if config["streaming"]:
-            parity = export_step(bundle, part, files, config["opset"])
+            parity = export_step(bundle, part, files, config["opset"], masks=config["streaming"] == "spectrum")
         else:
             parity = export_bundle(bundle, folder, part, files, config["opset"])
         if config["quantize"]:

@@ -163,7 +163,12 @@ def _bundles(config: Mapping[str, Any]) -> list[Model]:
         ArgumentError: for one that is not there, or that labels nothing.
     """
     names = config["bundle"] if isinstance(config["bundle"], list) else [config["bundle"]]
-    bundles = load_models(names, config["runtime"], **_device(config))
+    runtime = config["runtime"]
+    if config["engine"] == "ray":  # whose machines are sent the networks, and no graphs
+        if runtime == "onnx":
+            raise ArgumentError("runtime=onnx", "does not go with engine=ray", "leave one of them out")
+        runtime = "torch" if runtime == "auto" else runtime
+    bundles = load_models(names, runtime, **_device(config))
     for bundle in bundles:
         if isinstance(bundle.objective, SoundAnswers):
             raise ArgumentError(f"bundle={bundle.name}", "filters sound and labels nothing", "use avpipe denoise")

@@ -5,7 +5,7 @@ from avpipe.features.frames import EveryFrame, FrameStack
 from avpipe.features.mouth import MouthStack
 from avpipe.features.preprocessor import Preprocessor
 from avpipe.features.sound import LogMel, Waveform
-from avpipe.features.threads import single_threaded
+from avpipe.threads import single_threaded
 
 __all__ = [
     "TIME_AXIS",

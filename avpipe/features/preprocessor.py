@@ -10,8 +10,8 @@ from avpipe.features.batch import TIME_AXIS, Features
 from avpipe.features.frames import EveryFrame, FrameStack
 from avpipe.features.mouth import MouthStack
 from avpipe.features.sound import LogMel, Waveform
-from avpipe.features.threads import single_threaded
 from avpipe.media import Clip, ClipFormat
+from avpipe.threads import single_threaded
 from avpipe.windowing import Arrays, Crops, Windowing
 
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from avpipe.answers import Decoded
-from avpipe.device import compute_on_one_thread, computing_threads, lacks_memory
+from avpipe.device import lacks_memory
 from avpipe.errors import RunStopped
 from avpipe.inference.decoding import Window
 from avpipe.inference.model import Model, Said
 from avpipe.inference.prediction import Job
 from avpipe.inference.senses import Apart
+from avpipe.threads import compute_on_one_thread, computing_threads
 
 _MOST_HELD = 64
 """Answers that wait for that of an earlier window of their file; then its batch is computed, full or not."""

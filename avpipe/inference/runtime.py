@@ -103,7 +103,7 @@ def graph_of(name: str, streaming: bool = False) -> Path:
     # In a process of its own: this one is to load no torch.
     command = [sys.executable, "-m", "avpipe", "export", f"bundle={name}", f"output={path}", "input=golden"]
     if streaming:
-        command.append("streaming=true")
+        command.append("streaming=spectrum")
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         lines = done.stderr.strip().splitlines() or ["without a word"]

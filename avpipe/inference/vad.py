@@ -11,6 +11,7 @@ import numpy as np
 from avpipe.errors import ArgumentError
 from avpipe.inference.speech import LevelTrack, Stretch, runs, steadied
 from avpipe.media import Clip, Resampler
+from avpipe.threads import single_threaded
 
 CHUNK_SEC = 0.032
 """What silero-vad judges at a time."""
@@ -99,8 +100,6 @@ class SileroTrack:
         complete = len(waiting) // self._chunk * self._chunk
         self._rest = waiting[complete:]
         import torch
-
-        from avpipe.features import single_threaded
 
         with torch.inference_mode(), single_threaded():
             for chunk in torch.from_numpy(waiting[:complete]).reshape(-1, self._chunk):

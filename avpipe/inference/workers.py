@@ -22,10 +22,10 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from avpipe.device import compute_on_one_thread
 from avpipe.errors import ArgumentError, printable
 from avpipe.inference.decoding import Failed, Finished, Message, Request, decode
 from avpipe.inference.prediction import Job
+from avpipe.threads import compute_on_one_thread
 
 Send = Callable[[Any], None]
 Work = Callable[[Any, Send], None]

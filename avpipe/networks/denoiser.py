@@ -9,17 +9,13 @@ from torch import Tensor, nn
 from avpipe.features import Features
 from avpipe.networks.network import Output
 from avpipe.networks.stft import Stft
+from avpipe.windowing import NUM_BINS, WINDOW_SEC
 
 State = list[Tensor]
 """What a stream hands on from one block of frames to the next: the past that each layer still looks at."""
 
-WINDOW_SEC = 0.032
-"""Of the transform; it steps by half of it. The whole look-ahead is one window: nothing else looks into the future."""
-
 SAMPLE_RATE = 16_000
 """Hz, that the network is trained at; :data:`NUM_BINS` bins reach up to half of it, at any rate."""
-
-NUM_BINS = 257
 
 _LEVEL_FRAMES = 128
 """Over which the level is averaged that spectra are divided by: two seconds, the present frame last."""
