@@ -1,6 +1,7 @@
 """What all commands share: arguments in, one configuration; errors out, one line and an exit status."""
 
 import errno
+import gc
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -40,6 +41,8 @@ def guarded(body: Callable[[], int]) -> int:
     # Names of files may hold what the terminal's encoding has not.
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    gc.freeze()
+    gc.enable()
     try:
         return body()
     except AvpipeError as error:
