@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import partial
 from math import ceil
+from threading import Lock
 from typing import Protocol, cast
 
 import torch
@@ -87,6 +88,7 @@ class Batches:
         self._waiting: dict[tuple[int, int], list[_Entry]] = {}
         """By bundle and share of a full window."""
         self._computed: deque[_Batch] = deque()
+        self._told = Lock()
         on_cpu = all(bundle.device.type == "cpu" for bundle in bundles)
         self._num_threads = torch.get_num_threads() if on_cpu else 1
         self._threads = ThreadPoolExecutor(
@@ -173,9 +175,15 @@ class Batches:
                 if size == 1:
                     reason = "there is not enough memory for a single window"
                     raise RunStopped(bundle.name, reason, "end other programs, or name another device") from error
-            self.sizes[plan] = min(self.sizes[plan], size // 2)
-            told = f"warning: {bundle.name}: no memory for {size} windows at a time; going on with {size // 2}"
-            print(told, file=sys.stderr, flush=True)
+            self._halve(plan, size)
+
+    def _halve(self, plan: int, size: int) -> None:
+        with self._told:
+            if self.sizes[plan] < size:
+                return  # another thread has seen it, too
+            self.sizes[plan] = size // 2
+            told = f"no memory for {size} windows at a time; going on with {size // 2}"
+            print(f"warning: {self.bundles[plan].name}: {told}", file=sys.stderr, flush=True)
 
     def _decoded(self, plan: int, count: int, said: Said) -> list[tuple[Decoded, Apart]]:
         """Of each window the answer, and of a bundle of several senses the answers by these."""
