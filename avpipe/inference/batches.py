@@ -15,7 +15,7 @@ import torch
 from avpipe.bundle import Bundle
 from avpipe.device import lacks_memory
 from avpipe.errors import RunStopped
-from avpipe.features import TIME_AXIS, collate
+from avpipe.features import TIME_AXIS, collate, single_threaded
 from avpipe.inference.decoding import Window
 from avpipe.inference.prediction import Job
 from avpipe.inference.senses import Apart, has_several_senses
@@ -135,7 +135,7 @@ class Batches:
         """Hand on what is known, and wait for it while more than so many batches are under way."""
         while self._computed and (len(self._computed) > most or self._computed[0].future.done()):
             batch = self._computed.popleft()
-            with torch.inference_mode():
+            with single_threaded(), torch.inference_mode():
                 answers = [each for said in batch.future.result() for each in self._decoded(batch.plan, *said)]
             for entry, (said, apart) in zip(batch.entries, answers, strict=True):
                 self._hold(batch.plan, entry, said, apart)
