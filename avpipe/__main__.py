@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import avpipe
+from avpipe.errors import INTERRUPTED, INTERRUPTED_STATUS
 
 _CLI = Path(__file__).parent / "cli"
 _SHARED = ("command", "sweep")
@@ -19,8 +20,8 @@ def main() -> int:
     try:
         return _dispatched(sys.argv[1:])
     except KeyboardInterrupt:  # also while the sub-command still loads torch
-        print("avpipe: stopped; the same command goes on", file=sys.stderr)
-        return 130
+        print(f"avpipe: {INTERRUPTED}", file=sys.stderr)
+        return INTERRUPTED_STATUS
 
 
 def _dispatched(arguments: list[str]) -> int:
