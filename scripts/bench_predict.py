@@ -118,7 +118,7 @@ def measure(name: str, root: Path, count: int, rounds: int, with_ray: bool) -> i
         return [*predict(name, folder, root / "by ray"), "engine=ray"]
 
     ours = partial(predict, name, output=output)
-    ways = {
+    ways: dict[str, tuple[Callable[[Path], list[str]], list[int]]] = {
         ONE: (ours, CORES[:1]),
         LOOP: (loop, CORES),
         **({RAY: (ray, CORES)} if with_ray else {}),
