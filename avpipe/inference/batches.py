@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Protocol
 
 from avpipe.answers import Decoded
@@ -14,7 +15,7 @@ from avpipe.inference.decoding import Window
 from avpipe.inference.model import Model, Said
 from avpipe.inference.prediction import Job
 from avpipe.inference.senses import Apart
-from avpipe.threads import compute_on_one_thread, computing_threads
+from avpipe.threads import compute_on_one_thread, computing_threads, single_threaded
 
 _MOST_HELD = 64
 """Answers that wait for that of an earlier window of their file; then its batch is computed, full or not."""
@@ -75,6 +76,7 @@ class Batches:
         self._waiting: dict[tuple[int, int], list[_Entry]] = {}
         """By bundle and share of a full window."""
         self._computed: deque[_Batch] = deque()
+        self._told = Lock()
         on_cpu = all(bundle.on_cpu for bundle in bundles)
         self._num_threads = computing_threads() if on_cpu else 1
         self._threads = ThreadPoolExecutor(self._num_threads, "network", compute_on_one_thread if on_cpu else None)
@@ -119,7 +121,8 @@ class Batches:
         """Hand on what is known, and wait for it while more than so many batches are under way."""
         while self._computed and (len(self._computed) > most or self._computed[0].future.done()):
             batch = self._computed.popleft()
-            answers = [each for said in batch.future.result() for each in self._decoded(batch.plan, *said)]
+            with single_threaded():
+                answers = [each for said in batch.future.result() for each in self._decoded(batch.plan, *said)]
             for entry, (said, apart) in zip(batch.entries, answers, strict=True):
                 self._hold(batch.plan, entry, said, apart)
 
@@ -158,9 +161,15 @@ class Batches:
                 if size == 1:
                     reason = "there is not enough memory for a single window"
                     raise RunStopped(bundle.name, reason, "end other programs, or name another device") from error
-            self.sizes[plan] = min(self.sizes[plan], size // 2)
-            told = f"warning: {bundle.name}: no memory for {size} windows at a time; going on with {size // 2}"
-            print(told, file=sys.stderr, flush=True)
+            self._halve(plan, size)
+
+    def _halve(self, plan: int, size: int) -> None:
+        with self._told:
+            if self.sizes[plan] < size:
+                return  # another thread has seen it, too
+            self.sizes[plan] = size // 2
+            told = f"no memory for {size} windows at a time; going on with {size // 2}"
+            print(f"warning: {self.bundles[plan].name}: {told}", file=sys.stderr, flush=True)
 
     def _decoded(self, plan: int, count: int, said: Said) -> list[tuple[Decoded, Apart]]:
         """Of each window the answer, and of a bundle of several senses the answers by these."""

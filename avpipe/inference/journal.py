@@ -188,8 +188,8 @@ class Journal(Answers):
         self._elsewhere: list[Any] = []
         with self._guarded():
             self.connection.execute("PRAGMA journal_mode = WAL")
-            # An entry outlives this process at once, and a loss of power soon; to wait for the disk each time would take
-            # as long as many a file. Whatever happens, the journal is whole.
+            # An entry outlives this process at once, and a loss of power soon; to wait for the disk each time would
+            # take as long as many a file. Whatever happens, the journal is whole.
             self.connection.execute("PRAGMA synchronous = NORMAL")
             for statement in (*_SCHEMA, f"PRAGMA user_version = {VERSION}"):
                 self.connection.execute(statement)
