@@ -5,13 +5,14 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from avpipe.answers import LabelAnswers, ScoreAnswers, ShotAnswers, TextAnswers, VoiceAnswers
+from avpipe.answers import Answers, LabelAnswers, ScoreAnswers, ShotAnswers, TextAnswers, VoiceAnswers
 from avpipe.bundle import Bundle
 from avpipe.export.front_end import INPUT_OF, FrontEnd
 from avpipe.graphs import TIME_OF
 from avpipe.networks import Network, Output, subsets
+from avpipe.objectives import Objective
 
-OUTPUTS = {
+OUTPUTS: dict[type[Answers], str] = {
     LabelAnswers: "scores",
     ShotAnswers: "scores",
     TextAnswers: "log_probs",
@@ -31,10 +32,10 @@ class ExportedModel(nn.Module):
         super().__init__()
         self.front_end = FrontEnd(bundle.preprocessor)
         self.network = bundle.network
-        self.objective = bundle.objective
+        self.objective: Objective = bundle.objective
         self.senses = bundle.senses
         self.arrays = tuple(dict.fromkeys(INPUT_OF[sense] for sense in bundle.preprocessor.senses))
-        self.kind = next((name for kind, name in OUTPUTS.items() if isinstance(bundle.objective, kind)), "clean")
+        self.kind = next((name for kind, name in OUTPUTS.items() if isinstance(self.objective, kind)), "clean")
         self.counted = () if self.front_end.filters else self.arrays
         """Those of which it matters how much is true."""
         self.has_steps = isinstance(bundle.objective, ShotAnswers | TextAnswers)

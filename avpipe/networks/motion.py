@@ -123,7 +123,7 @@ def _slopes(picture: Tensor) -> tuple[Tensor, Tensor]:
 
 def _mean_around(x: Tensor, side: int, stride: int = 1) -> Tensor:
     """Mean over the square around each place, of what of it lies within the picture; one axis after the other."""
-    if torch.jit.is_tracing():
+    if torch.onnx.is_in_onnx_export():
         # In a graph pooling is one operator, and slices would be a thousand.
         half = side // 2
         x = nn.functional.avg_pool2d(x, (side, 1), (stride, 1), (half, 0), count_include_pad=False)

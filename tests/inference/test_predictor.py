@@ -205,7 +205,7 @@ def test_dataset_and_predictor_make_equal_features(bundle, jobs):
     ]
     assert len(items) == len(streamed)
     for item, features in zip(items, streamed, strict=True):
-        np.testing.assert_array_equal(item.features["audio"].numpy(), features)
+        np.testing.assert_array_equal(item.arrays["audio"], features)
 
 
 def crops_of(bundle, crops):
@@ -224,7 +224,10 @@ def test_crops_are_averaged_and_the_timeline_has_one_entry_a_stretch(video_bundl
     bundle = crops_of(video_bundle, 3)
     for job in films:
         windows = [message for message in decode(job, [Request(bundle.preprocessor)]) if isinstance(message, Window)]
-        batch, lengths = collate([window.features for window in windows], bundle.preprocessor.window_steps)
+        batch, lengths = collate(
+            [{sense: torch.from_numpy(array) for sense, array in window.arrays.items()} for window in windows],
+            bundle.preprocessor.window_steps,
+        )
         probabilities = bundle.network(batch, lengths).value.double().softmax(1)
         assert probabilities.std(0).max() > 1e-6
         weights = torch.tensor([window.end_sec - window.start_sec for window in windows], dtype=torch.float64)
