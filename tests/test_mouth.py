@@ -21,7 +21,7 @@ TEXT = "aoea ao"
 
 def cut(path, start_sec=0.0, boxes=None, audio=False):
     clip = read_clip(path, start_sec, None, audio, True, size_px=FORMAT.size_px, stride_sec=FORMAT.stride_sec)
-    return PREPROCESSOR.cut(clip, boxes)
+    return PREPROCESSOR.windowing.cut(clip, boxes)
 
 
 def features(path, **more):

@@ -28,11 +28,12 @@ class OwnExamples:
     test: tuple[Example, ...]
 
 
-def own_examples(bundle: Bundle, settings: Mapping[str, Any]) -> OwnExamples:
+def own_examples(bundle: Bundle, settings: Mapping[str, Any], part: str = "test") -> OwnExamples:
     """
     Args:
         bundle: whose corpus is looked for.
         settings: ``root`` and ``path``, where they are given.
+        part: ``test``, or ``all``, which takes every example for it.
 
     Raises:
         AvpipeError: if the corpus is not there.
@@ -46,7 +47,7 @@ def own_examples(bundle: Bundle, settings: Mapping[str, Any]) -> OwnExamples:
         given["label"] = origin.label
     known = {key: value for key, value in origin.corpus_settings.items() if key in spec and key not in given}
     corpus: Corpus = instantiate({**spec, **known, **given})
-    split = scored_split(corpus, origin.split, "test", learned=origin.corpus)
+    split = scored_split(corpus, origin.split, part, learned=origin.corpus)
     return OwnExamples(corpus, tuple(split.val), tuple(split.test))
 
 
@@ -56,14 +57,16 @@ def told_files(bundle: Bundle, given: str, settings: Mapping[str, Any]) -> tuple
         return [], ""
     if given != "auto":
         return [job.path for job in find_inputs(given) if not job.url][:MOST_FILES], f"of {given}"
+    # Of a corpus that was learned from as a whole any recordings will do: what is compared is no score.
+    part, what = ("all", "") if "learned_groups" in bundle.origin.split else ("test", "'s test part")
     try:
-        examples = own_examples(bundle, settings).test
+        examples = own_examples(bundle, settings, part).test
     except AvpipeError as error:
         print(f"warning: compared on the golden input alone: {error}", file=sys.stderr)
         return [], ""
     paths = list(dict.fromkeys(example.path for example in examples))
     step = max(1, len(paths) // MOST_FILES)
-    return paths[::step][:MOST_FILES], f"of {bundle.origin.corpus}'s test part"
+    return paths[::step][:MOST_FILES], f"of {bundle.origin.corpus}{what}"
 
 
 def quantised(bundle: Bundle, path: Path, own: OwnExamples, max_loss: float | None) -> Iterator[str]:

@@ -200,12 +200,12 @@ def test_dataset_and_predictor_make_equal_features(bundle, jobs):
         message.arrays["audio"]
         for job in jobs
         if job.name[0].isdigit()
-        for message in decode(job, [Request(bundle.preprocessor)])
+        for message in decode(job, [Request(bundle.preprocessor.windowing, bundle.preprocessor.made)])
         if isinstance(message, Window)
     ]
     assert len(items) == len(streamed)
     for item, features in zip(items, streamed, strict=True):
-        np.testing.assert_array_equal(item.arrays["audio"], features)
+        np.testing.assert_array_equal(item.features["audio"].numpy(), features)
 
 
 def crops_of(bundle, crops):
@@ -223,7 +223,8 @@ def test_crops_are_averaged_and_the_timeline_has_one_entry_a_stretch(video_bundl
     assert one == answers([video_bundle], films)
     bundle = crops_of(video_bundle, 3)
     for job in films:
-        windows = [message for message in decode(job, [Request(bundle.preprocessor)]) if isinstance(message, Window)]
+        request = Request(bundle.windowing, bundle.made)
+        windows = [message for message in decode(job, [request]) if isinstance(message, Window)]
         batch, lengths = collate(
             [{sense: torch.from_numpy(array) for sense, array in window.arrays.items()} for window in windows],
             bundle.preprocessor.window_steps,
