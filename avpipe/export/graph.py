@@ -1,7 +1,6 @@
 """From a bundle to a graph: drawn, described, compared with the bundle, and only then written."""
 
 import io
-import logging
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,7 +14,9 @@ from avpipe.bundle import Bundle
 from avpipe.errors import ArgumentError
 from avpipe.export.front_end import INPUT_OF
 from avpipe.export.model import ExportedModel
+from avpipe.files import muted
 from avpipe.graphs import KEY, TIME_OF, Card, GraphError
+from avpipe.networks import DenoisingNetwork, ignores_padding
 
 OPSETS = range(17, 21)
 """Versions of ONNX's operators that a graph may be written in."""
@@ -113,11 +114,23 @@ def card_of(bundle: Bundle) -> Card:
         bundle.step_sec,
         bundle.windowing,
         bundle.objective,
-        {
-            name: -(-example.shape[TIME_OF[name]] // 8)
-            for name, example in zip(model.arrays, model.example(bundle), strict=False)
-        },
+        _least_of(bundle, model),
     )
+
+
+def _least_of(bundle: Bundle, model: ExportedModel) -> dict[str, int]:
+    """Steps of each input that a graph is given at the least: an eighth of a window, as torch is; a whole one, where
+    the network looks at padding, as it was trained with it.
+    """
+    parts = 8 if _is_free(bundle) else 1
+    example = dict(zip(model.arrays, model.example(bundle), strict=False))
+    return {name: -(-array.shape[TIME_OF[name]] // parts) for name, array in example.items()}
+
+
+def _is_free(bundle: Bundle) -> bool:
+    """Whether it says the same whatever stands behind an item."""
+    is_filter = isinstance(bundle.network, DenoisingNetwork)
+    return is_filter or bundle.windowing.counts_frames or ignores_padding(bundle.network)
 
 
 def _told(error: BaseException) -> str:
@@ -131,15 +144,7 @@ def _told(error: BaseException) -> str:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep to themselves what torch and onnxscript tell of their own work."""
-    loggers = [logging.getLogger(name) for name in ("torch", "onnxscript", "onnx_ir")]
-    levels = [logger.level for logger in loggers]
-    try:
-        for logger in loggers:
-            logger.setLevel(logging.ERROR)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+    """Keep to themselves what torch tells of its own work: warnings, and the whole graph where something is amiss."""
+    with muted(1, 2), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

@@ -13,11 +13,9 @@ from avpipe.media import Clip, find_boxes, stream_clips
 from avpipe.windowing import Arrays, between_silence, cut_anew
 
 TOLERANCE = 1e-4
-"""Greatest difference of any number that the graph says: probabilities, their logarithms, vectors, samples."""
+"""Greatest difference of any number that the graph says: probabilities (of logarithms these), vectors, samples."""
 
 MOST_FILES = 20
-_LEAST_LOG = -12.0
-
 _MOST_WINDOWS = 4
 """Of each file."""
 
@@ -91,15 +89,14 @@ def _edged(bundle: Bundle, clip: Clip) -> Clip:
 
 def _apart(expected: tuple[np.ndarray, np.ndarray | None], found: tuple[np.ndarray, np.ndarray | None]) -> float:
     (true, true_steps), (said, said_steps) = expected, found
-    if true_steps is not None and said_steps is not None:
-        if true_steps[0] != said_steps[0]:
-            return np.inf
-        # What stands behind an item's steps nobody reads.
-        true, said = true[:, : true_steps[0]], said[:, : said_steps[0]]
-    true, said = true[0], said[0]
     if true_steps is not None:
-        # Of logarithms those count that a search could follow: no rounding is seen in what is all but impossible.
-        true, said = np.maximum(true, _LEAST_LOG), np.maximum(said, _LEAST_LOG)
-    if true.shape != said.shape:
+        # What stands behind an item's steps nobody reads.
+        true = true[:, : true_steps[0]]
+        if said_steps is not None:
+            said = said[:, : said_steps[0]]
+    if true[0].shape != said[0].shape:
         return np.inf
+    if said_steps is not None and true.max(initial=-1.0) <= 0.0:
+        true, said = np.exp(true), np.exp(said)  # logarithms: no rounding is seen in what is all but impossible
+    true, said = true[0], said[0]
     return float(np.abs(true - said).max(initial=0.0))

@@ -1,12 +1,9 @@
 """A search for the text of a window: among the words of a list, weighed by a language model."""
 
 import math
-import os
-import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import groupby
@@ -18,7 +15,7 @@ import torch
 
 from avpipe.answers import BLANK, TextAnswers, Word, joined, plain_text, runs, written_text
 from avpipe.errors import ArgumentError
-from avpipe.files import sha256_of
+from avpipe.files import muted, sha256_of
 
 if TYPE_CHECKING:
     from torchaudio.models.decoder import CTCDecoder
@@ -259,7 +256,8 @@ def _decoder(
         for word, spelled in sorted(spellings.items())
         for places in spelled
     ]
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".lexicon") as file, _library_quiet():
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".lexicon") as file, muted(2):
+        # KenLM writes its progress, and advice, past Python.
         file.write("".join(f"{line}\n" for line in lines))
         file.flush()
         try:
@@ -287,17 +285,3 @@ def _readable(lm: str | Path) -> str:
             return str(lm)
     except OSError as error:
         raise ArgumentError(f"decoding.lm={lm}", error.strerror or "cannot be read") from error
-
-
-@contextmanager
-def _library_quiet() -> Iterator[None]:
-    """Keep to itself what KenLM writes to standard error, past Python: its progress, and advice."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    try:
-        with open(os.devnull, "wb") as nothing:
-            os.dup2(nothing.fileno(), 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
