@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
+PRECISIONS = {"32-true": None, "bf16-mixed": "bfloat16", "16-mixed": "float16"}
+"""Numbers that convolutions and products are computed with at inference, as Lightning names them, by their names
+in torch; sums are in 32 bits. None: in 32 bits too."""
+
 
 def choose_device(name: str) -> "torch.device":
     """The device of that name; ``auto`` takes a CUDA GPU, else Apple's, else the CPU.

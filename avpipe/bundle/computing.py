@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import torch
 
+from avpipe.device import PRECISIONS
 from avpipe.features import TIME_AXIS, collate
 from avpipe.networks import Ensemble, Network, Output, ignores_padding
 from avpipe.windowing import Arrays
 
 if TYPE_CHECKING:
     from avpipe.bundle.store import Bundle
-
-FULL, MIXED = "32-true", "bf16-mixed"
 
 _SHARES = 8
 """Of a full window: a shorter one is padded to the next of so many lengths."""
@@ -42,7 +41,9 @@ def computed(
         steps = {sense: ceil(share * full / _SHARES) for sense, full in _steps(bundle).items()}
     batch, lengths = collate(features, steps)
     moved = [{sense: _moved(value, bundle.device) for sense, value in part.items()} for part in (batch, lengths)]
-    with torch.inference_mode(), torch.autocast(bundle.device.type, torch.bfloat16, bundle.precision == MIXED):
+    numbers = PRECISIONS[bundle.precision]
+    kind = None if numbers is None else getattr(torch, numbers)
+    with torch.inference_mode(), torch.autocast(bundle.device.type, kind, enabled=kind is not None):
         said: dict[tuple[str, ...], Output] = (
             cast(Network, bundle.network).answers_by_senses(*moved)
             if len(bundle.senses) > 1

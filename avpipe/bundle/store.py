@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
 
 import numpy as np
 import torch
@@ -15,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from avpipe.bundle.computing import FULL, MIXED, computed, senses_of, share_of
+from avpipe.bundle.computing import computed, senses_of, share_of
 from avpipe.bundle.errors import BundleError
 from avpipe.bundle.golden import prove, write_golden
 from avpipe.bundle.manifest import GOLDEN, MODEL, Manifest, Origin, read_manifest, write_manifest
@@ -43,12 +42,8 @@ class Bundle:
     """A :class:`avpipe.networks.Network`, or one of another shape such as the denoising one."""
     objective: Objective
     device: torch.device
-    precision: str = FULL
-    """``bf16-mixed``: the network computes in 16 bits what it safely can."""
-
-    def answering(self, objective: Any) -> Self:
-        """The same, with other answers."""
-        return replace(self, objective=objective)
+    precision: str = "32-true"
+    """Of the numbers that its network computes with: one of :data:`avpipe.device.PRECISIONS`."""
 
     @property
     def step_sec(self) -> float:
@@ -180,24 +175,17 @@ def _folder_written_whole(folder: Path) -> Iterator[Path]:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def load_bundle(
-    folder: Path, device: torch.device | None = None, precision: str = FULL, compiled: bool = False
-) -> Bundle:
+def load_bundle(folder: Path, device: torch.device | None = None) -> Bundle:
     """Read, check, build and prove a bundle.
 
     Args:
         folder: of the bundle.
         device: to answer on; None: the CPU.
-        precision: ``32-true``, or ``bf16-mixed``, whose answers differ in the third digit.
-        compiled: let torch.compile make code for the network, as batches of each shape come for the first time.
 
     Raises:
-        ArgumentError: for another precision.
         BundleError: naming what is missing, changed, foreign, or differs from what it was when saved.
     """
     device = device or torch.device("cpu")
-    if precision not in (FULL, MIXED):
-        raise ArgumentError(f"device.precision={precision}", "answers in none such", f"choose from: {FULL}, {MIXED}")
     manifest = read_manifest(folder)
     for name, digest in manifest.sha256.items():
         if not (folder / name).is_file():
@@ -207,8 +195,6 @@ def load_bundle(
     preprocessor, network, objective = _build(folder, manifest)
     network.to(device).eval().requires_grad_(False)
     prove(folder, preprocessor, network, device)
-    if compiled:
-        network.compile()
     return Bundle(
         name_of(folder, manifest), manifest.origin, manifest.digest, preprocessor, network, objective, device, precision
     )

@@ -41,8 +41,8 @@ FILM.shots.jpg (a picture a shot) and FILM.edl; other bundles of the same run la
                else one of this machine; all its machines must have avpipe, and the files under the same paths
   runtime      torch; onnx (pip install "avpipe[onnx]"): the same answers, sooner on a CPU, and no torch is
                loaded; a bundle is exported for it once. auto: onnx where that was done, or bundle=MODEL.onnx
-  device       auto, cpu, mps, or cuda, which computes in bf16 (device.precision=32-true: not); device.compile=true: by
-               what torch.compile makes of the networks, which takes minutes once and pays off with many files
+  device       auto, cpu, cuda (in bfloat16; device.precision=32-true: as on a processor), mps; device.compile=true:
+               what torch.compile makes of the network, which pays where many hours are labelled
 
 Several of these commands at a time may share DIR: each file is answered by one of them.
 
@@ -129,13 +129,13 @@ def _prepared(config: Mapping[str, Any], num_jobs: int | None = None) -> FolderR
     }
     if any(isinstance(bundle, Graph) for bundle in bundles):
         settings["runtime"] = "onnx"
-    if config["device"]["precision"] != "32-true":
-        settings["precision"] = config["device"]["precision"]
     if decoding := {bundle.name: dict(bundle.objective.decoding) for bundle in bundles if bundle.objective.decoding}:
         settings["decoding"] = decoding
     bundles, about_voices = _for_voices(bundles, formats, config)
     settings.update(about_voices)
     settings.update(_about_speech(bundles, formats, config["vad"]))
+    if (precision := config["device"]["precision"]) != "32-true":
+        settings["precision"] = precision
     policy = Policy(config["min_coverage"], config["min_score"], config["top_k"])
     if policy.told:
         settings["policy"] = policy.told
@@ -168,17 +168,12 @@ def _bundles(config: Mapping[str, Any]) -> list[Model]:
         if runtime == "onnx":
             raise ArgumentError("runtime=onnx", "does not go with engine=ray", "leave one of them out")
         runtime = "torch" if runtime == "auto" else runtime
-    bundles = load_models(names, runtime, **_device(config))
+    bundles = load_models(names, runtime, config["device"])
     for bundle in bundles:
         if isinstance(bundle.objective, SoundAnswers):
             raise ArgumentError(f"bundle={bundle.name}", "filters sound and labels nothing", "use avpipe denoise")
     tell_notices(bundles)
     return bundles
-
-
-def _device(config: Mapping[str, Any]) -> dict[str, Any]:
-    device = config["device"]
-    return {"device": device["name"], "precision": device["precision"], "compiled": device["compile"]}
 
 
 def _formats(asked: Any, finds_shots: bool) -> list[str]:

@@ -10,7 +10,7 @@ from avpipe.inference.gallery import Gallery, enrol
 from avpipe.inference.model import Model
 from avpipe.inference.prediction import Job, Prediction, Summary, TaskAnswer, Turn, WindowAnswer
 from avpipe.inference.predictor import Predictor
-from avpipe.inference.runtime import load_models
+from avpipe.inference.runtime import CPU, load_models
 from avpipe.inference.search import searching
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def load(
         AvpipeError: if there is no such bundle, it is damaged, or the device is missing; if the gallery has nobody; if
             what ``vad`` names is unknown or not installed; if ``decoding`` cannot be.
     """
-    bundles = load_models([str(bundle)], runtime, device)
+    bundles = load_models([str(bundle)], runtime, {**CPU, "name": device})
     tell_notices(bundles)
     bundles = searching(bundles, decoding)
     if gallery is not None:

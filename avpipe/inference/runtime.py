@@ -2,9 +2,10 @@
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from avpipe.bundle import find_bundle, name_of, read_manifest
 from avpipe.errors import ArgumentError, RunStopped
@@ -12,38 +13,33 @@ from avpipe.files import cache_folder
 from avpipe.graphs import FORMAT, check_onnxruntime, load_graph
 from avpipe.inference.model import Model
 
+CPU = {"name": "cpu", "precision": "32-true", "compile": False}
+"""Settings of a device."""
+
 RUNTIMES = ("auto", "torch", "onnx")
 _SUFFIX = ".onnx"
 
 
-def load_models(
-    names: Sequence[str], runtime: str, device: str, precision: str = "32-true", compiled: bool = False
-) -> list[Model]:
+def load_models(names: Sequence[str], runtime: str, device: Mapping[str, Any]) -> list[Model]:
     """Bundles by folder or name, or files that ``avpipe export`` has written.
 
     Args:
         names: of them.
         runtime: ``torch``; ``onnx``, which has what was not exported yet exported once, into the cache; or ``auto``:
             onnx, which is the faster one on a CPU, where it is installed and all graphs are there.
-        device: ``auto``, ``cpu``, ``cuda``, ``mps``; graphs are computed on the CPU.
-        precision: of torch's networks, ``32-true`` or ``bf16-mixed``.
-        compiled: whether torch.compile makes code for them.
+        device: ``name``, ``precision`` and ``compile``, as in ``conf/device``; graphs are computed on the CPU.
 
     Raises:
         AvpipeError: if there is no such bundle, it is damaged, the device is missing, or the runtime is not installed.
     """
-    if chosen_runtime(names, runtime, device) == "onnx":
+    if chosen_runtime(names, runtime, device["name"]) == "onnx":
         return [load_graph(graph_of(name)) for name in names]
     if files := [name for name in names if _is_graph(name)]:
         raise ArgumentError(f"bundle={files[0]}", "is a graph, which torch does not compute", "write runtime=onnx")
     _check_torch()
-    from avpipe.bundle import load_bundle
-    from avpipe.device import check_compiler, choose_device
+    from avpipe.inference.computing import load_for
 
-    chosen = choose_device(device)
-    if compiled:
-        check_compiler(chosen)
-    return [load_bundle(find_bundle(name), chosen, precision, compiled) for name in names]
+    return [load_for(name, device) for name in names]
 
 
 def chosen_runtime(names: Sequence[str], runtime: str, device: str, streaming: bool = False) -> str:

@@ -13,7 +13,7 @@ from avpipe.bundle import load_bundle
 from avpipe.errors import ArgumentError
 from avpipe.export import export_bundle, export_step
 from avpipe.inference import Job, Predictor, load_models
-from avpipe.inference.runtime import cached_graph, chosen_runtime
+from avpipe.inference.runtime import CPU, cached_graph, chosen_runtime
 from avpipe.media import write_audio
 from tests.synthetic import noise
 from tests.tiny import save_denoiser_bundle, save_speaker_bundle, save_tiny_bundle, save_transcriber_bundle
@@ -73,7 +73,7 @@ def apart(one, other, place=""):
 def test_both_runtimes_give_one_answer(folder, name, workers):
     jobs = [Job(path.name, path) for path in sorted((folder / "media").iterdir())]
     records = []
-    for model in (load_bundle(folder / name), *load_models([str(folder / f"{name}.onnx")], "auto", "auto")):
+    for model in (load_bundle(folder / name), *load_models([str(folder / f"{name}.onnx")], "auto", CPU)):
         kept = _Kept()
         Predictor([model], workers=workers).run(jobs, kept)
         records.append(json.loads(json.dumps(kept.predictions)))
@@ -114,11 +114,11 @@ def test_a_bundle_is_exported_once_where_onnx_is_asked_for(folder, tmp_path, cap
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     name = str(folder / "labels")
     assert chosen_runtime([name], "auto", "auto") == "torch"
-    (graph,) = load_models([name], "onnx", "auto")
+    (graph,) = load_models([name], "onnx", CPU)
     assert graph.digest == load_bundle(folder / "labels").digest
     assert re.search(r"exporting .*labels.* \(once\)", capfd.readouterr().err)
     changed_at = cached_graph(name).stat().st_mtime_ns
-    load_models([name], "onnx", "cpu")
+    load_models([name], "onnx", CPU)
     assert cached_graph(name).stat().st_mtime_ns == changed_at
     assert "exporting" not in capfd.readouterr().err
     if chosen_runtime([name], "auto", "cpu") == "onnx":
@@ -135,17 +135,17 @@ def test_a_bundle_is_exported_once_where_onnx_is_asked_for(folder, tmp_path, cap
 )
 def test_what_does_not_go_together_is_a_line(folder, runtime, device, line):
     with pytest.raises(ArgumentError) as refused:
-        load_models([str(folder / "labels.onnx")], runtime, device)
+        load_models([str(folder / "labels.onnx")], runtime, {**CPU, "name": device})
     assert line in str(refused.value)
 
 
 def test_a_graph_that_is_not_there_is_a_line(tmp_path):
     with pytest.raises(ArgumentError, match=r"no\.onnx: no such file"):
-        load_models([str(tmp_path / "no.onnx")], "auto", "auto")
+        load_models([str(tmp_path / "no.onnx")], "auto", CPU)
 
 
 def test_without_torch_a_bundle_needs_a_graph(folder, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr("avpipe.inference.runtime.find_spec", lambda name: None if name == "torch" else name)
     with pytest.raises(ArgumentError, match="torch is not installed"):
-        load_models([str(folder / "labels")], "auto", "auto")
+        load_models([str(folder / "labels")], "auto", CPU)
