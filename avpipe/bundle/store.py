@@ -195,9 +195,7 @@ def load_bundle(folder: Path, device: torch.device | None = None) -> Bundle:
     preprocessor, network, objective = _build(folder, manifest)
     network.to(device).eval().requires_grad_(False)
     prove(folder, preprocessor, network, device)
-    return Bundle(
-        name_of(folder, manifest), manifest.origin, manifest.digest, preprocessor, network, objective, device, precision
-    )
+    return Bundle(name_of(folder, manifest), manifest.origin, manifest.digest, preprocessor, network, objective, device)
 
 
 def _build(folder: Path, manifest: Manifest) -> tuple[Preprocessor, nn.Module, Objective]:

@@ -1,11 +1,11 @@
 """Features inside a graph: of batches of waveforms and of frames, with their true lengths."""
 
-import math
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
+from avpipe.export.power import PowerSpectrum
 from avpipe.features import Features, LogMel, Preprocessor
 from avpipe.networks.masking import time_mask
 
@@ -16,7 +16,7 @@ INPUT_OF = {"audio": "waveform", "video": "frames", "waveform": "waveform"}
 class MelGraph(nn.Module):
     """What :class:`avpipe.features.LogMel` makes, of a batch, and without a complex number or an unknown shape.
 
-    The transform is a convolution with windowed cosines and sines. What is left out at a clip's ends moves the rest to
+    What is left out at a clip's ends moves the rest to
     the front, and the length tells of it.
 
     Args:
@@ -27,15 +27,11 @@ class MelGraph(nn.Module):
         super().__init__()
         self.mel = mel
         self.margin = round(mel.TRIM_MARGIN_SEC * mel.sample_rate / mel.hop_length)
-        time = torch.arange(mel.n_fft, dtype=torch.float64)
         # A band that weighs no bin needs none of them.
         heard = int(mel.bands.sum(1).nonzero().max()) + 1
-        phases = 2.0 * math.pi / mel.n_fft * time * torch.arange(heard, dtype=torch.float64)[:, None]
-        waves = torch.cat([phases.cos(), phases.sin()]) * mel.window.double()
-        self.register_buffer("waves", waves.float()[:, None], persistent=False)
-        self.register_buffer("bands", mel.bands[:heard].T.contiguous(), persistent=False)
+        self.power = PowerSpectrum(mel.window, mel.hop_length, heard)
+        self.register_buffer("bands", mel.bands[self.power.order].contiguous(), persistent=False)
 
-    waves: Tensor
     bands: Tensor
 
     def forward(self, waveform: Tensor, samples: Tensor) -> tuple[Tensor, Tensor]:
@@ -46,8 +42,8 @@ class MelGraph(nn.Module):
         """
         half = self.mel.n_fft // 2
         padded = nn.functional.pad(waveform * time_mask(samples, waveform.shape[2])[:, None], (half, half))
-        real, imaginary = nn.functional.conv1d(padded, self.waves, stride=self.mel.hop_length).chunk(2, 1)
-        mel = (self.bands @ (real.square() + imaginary.square())).clamp_min(self.mel.FLOOR).log()
+        power = self.power(padded[:, 0], 1 + waveform.shape[2] // self.mel.hop_length)
+        mel = (power @ self.bands).clamp_min(self.mel.FLOOR).log().transpose(1, 2)
         lengths = torch.where(samples > 0, 1 + samples // self.mel.hop_length, 0)
         mask = time_mask(lengths, mel.shape[2])
         if self.mel.trim_db is not None:
