@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -44,6 +45,10 @@ class Bundle:
     device: torch.device
     precision: str = "32-true"
     """Of the numbers that its network computes with: one of :data:`avpipe.device.PRECISIONS`."""
+
+    def answering(self, objective: Any) -> Self:
+        """The same, with other answers."""
+        return replace(self, objective=objective)
 
     @property
     def step_sec(self) -> float:

@@ -92,8 +92,7 @@ def _apart(expected: tuple[np.ndarray, np.ndarray | None], found: tuple[np.ndarr
     if true_steps is not None:
         # What stands behind an item's steps nobody reads.
         true = true[:, : true_steps[0]]
-        if said_steps is not None:
-            said = said[:, : said_steps[0]]
+        said = said[:, : (true_steps if said_steps is None else said_steps)[0]]
     if true[0].shape != said[0].shape:
         return np.inf
     if said_steps is not None and true.max(initial=-1.0) <= 0.0:

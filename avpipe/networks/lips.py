@@ -52,4 +52,4 @@ class LipEncoder(nn.Module):
         frames = self.stem(features * mask).transpose(1, 2)
         maps = self.stages(frames.flatten(0, 1))
         vectors = part_means(part_means(maps, self.parts, 2), self.parts, 3).flatten(1)
-        return vectors.unflatten(0, frames.shape[:2]).transpose(1, 2), lengths
+        return vectors.reshape(frames.shape[0], frames.shape[1], -1).transpose(1, 2), lengths

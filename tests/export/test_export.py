@@ -15,7 +15,7 @@ from avpipe.export.front_end import MelGraph
 from avpipe.export.parity import difference
 from avpipe.features import LogMel
 from avpipe.graphs import GraphError, load_graph, open_session
-from avpipe.networks import Network, Output
+from avpipe.networks import Output
 from avpipe.windowing import Windowing
 from tests.inference.test_senses import save_film_bundle
 from tests.tiny import (
@@ -142,7 +142,7 @@ def test_a_graph_that_says_something_else_is_refused(tmp_path):
 class _Inverted(nn.Module):
     """Does what ONNX has no operator for."""
 
-    def __init__(self, inner: Network) -> None:
+    def __init__(self, inner: nn.Module) -> None:
         super().__init__()
         self.inner = inner
 
