@@ -28,7 +28,7 @@ class PowerSpectrum(nn.Module):
         if self.n_fft % 4:
             raise ValueError(f"n_fft={self.n_fft} must be a multiple of 4")
         self.hop_length = hop_length
-        self.half = self.n_fft // 2
+        self.middle = self.n_fft // 2
         self.quarter = self.n_fft // 4
         self.order = [*range(0, num_bins, 2), *range(1, num_bins, 2)]
         """The bins in the order in which they come."""
@@ -54,7 +54,7 @@ class PowerSpectrum(nn.Module):
             how many. Returns (B, frames, num_bins), in the order of :attr:`order`.
         """
         windows = self._windows(waveform, frames) * self.window
-        before, behind = windows[..., : self.half], windows[..., self.half :]
+        before, behind = windows[..., : self.middle], windows[..., self.middle :]
         both, apart = before + behind, before - behind
         # Of n before the middle and as far behind it.
         both_first, both_last = both[..., 1 : self.quarter], both[..., self.quarter + 1 :].flip(-1)

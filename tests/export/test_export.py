@@ -16,7 +16,7 @@ from avpipe.export.parity import difference
 from avpipe.features import LogMel
 from avpipe.graphs import GraphError, load_graph, open_session
 from avpipe.networks import Output
-from avpipe.windowing import Windowing
+from avpipe.windowing import Arrays, Windowing
 from tests.inference.test_senses import save_film_bundle
 from tests.tiny import (
     LIPS,
@@ -55,7 +55,8 @@ def exported(request, tmp_path_factory):
 
 def windows(bundle, seconds, seed=0):
     """Noise and noisy pictures of a length."""
-    draw, arrays = np.random.default_rng(seed), {}
+    draw = np.random.default_rng(seed)
+    arrays: Arrays = {}
     if rate := bundle.windowing.format.sample_rate:
         arrays["waveform"] = (0.1 * draw.standard_normal((1, round(seconds * rate)))).astype(np.float32)
     if (video := bundle.preprocessor.video) is not None:
