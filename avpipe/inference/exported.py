@@ -51,12 +51,14 @@ def own_examples(bundle: Bundle, settings: Mapping[str, Any], part: str = "test"
     return OwnExamples(corpus, tuple(split.val), tuple(split.test))
 
 
-def told_files(bundle: Bundle, given: str, settings: Mapping[str, Any]) -> tuple[list[Path], str]:
+def told_files(
+    bundle: Bundle, given: str, settings: Mapping[str, Any], most: int = MOST_FILES
+) -> tuple[list[Path], str]:
     """The files to compare a graph on, and what they are, in words."""
     if given == "golden":
         return [], ""
     if given != "auto":
-        return [job.path for job in find_inputs(given) if not job.url][:MOST_FILES], f"of {given}"
+        return [job.path for job in find_inputs(given) if not job.url][:most], f"of {given}"
     # Of a corpus that was learned from as a whole any recordings will do: what is compared is no score.
     part, what = ("all", "") if "learned_groups" in bundle.origin.split else ("test", "'s test part")
     try:
@@ -65,8 +67,8 @@ def told_files(bundle: Bundle, given: str, settings: Mapping[str, Any]) -> tuple
         print(f"warning: compared on the golden input alone: {error}", file=sys.stderr)
         return [], ""
     paths = list(dict.fromkeys(example.path for example in examples))
-    step = max(1, len(paths) // MOST_FILES)
-    return paths[::step][:MOST_FILES], f"of {bundle.origin.corpus}{what}"
+    step = max(1, len(paths) // most)
+    return paths[::step][:most], f"of {bundle.origin.corpus}{what}"
 
 
 def quantised(bundle: Bundle, path: Path, own: OwnExamples, max_loss: float | None) -> Iterator[str]:

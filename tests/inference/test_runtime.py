@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from avpipe import Denoiser
-from avpipe.bundle import load_bundle
+from avpipe.bundle import find_bundle, load_bundle, shipped_bundles
 from avpipe.errors import ArgumentError
 from avpipe.export import export_bundle, export_step
 from avpipe.inference import Job, Predictor, load_models
+from avpipe.inference.exported import told_files
 from avpipe.inference.runtime import CPU, cached_graph, chosen_runtime
 from avpipe.media import write_audio
 from tests.synthetic import noise
@@ -149,3 +150,21 @@ def test_without_torch_a_bundle_needs_a_graph(folder, tmp_path, monkeypatch):
     monkeypatch.setattr("avpipe.inference.runtime.find_spec", lambda name: None if name == "torch" else name)
     with pytest.raises(ArgumentError, match="torch is not installed"):
         load_models([str(folder / "labels")], "auto", CPU)
+
+
+@pytest.mark.slow
+@pytest.mark.corpora
+@pytest.mark.parametrize("name", [name for name in shipped_bundles() if name not in ("denoise", "sentiment_demo")])
+def test_shipped_bundles_label_their_test_parts_alike(name, tmp_path):
+    """Up to a hundred recordings of each: every label and text, and each number within 1e-4."""
+    bundle = load_bundle(find_bundle(name))
+    export_bundle(bundle, find_bundle(name), tmp_path / f"{name}.onnx")
+    files, _ = told_files(bundle, "auto", {}, most=100)
+    assert len(files) >= 10
+    jobs = [Job(str(number), path) for number, path in enumerate(files)]
+    records = []
+    for model in (bundle, *load_models([str(tmp_path / f"{name}.onnx")], "onnx", CPU)):
+        kept = _Kept()
+        Predictor([model]).run(jobs, kept)
+        records.append(kept.predictions)
+    assert apart(*records) <= 1e-4
