@@ -259,7 +259,7 @@ def test_help_names_every_task_and_experiment():
 def loading_torch(folder, code, **environment):
     """A process of the command that finds ``code`` where torch should be."""
     (folder / "torch.py").write_text(code)
-    command = ["-c", "import sys; from avpipe.__main__ import main; sys.exit(main())", "predict", "x", "y"]
+    command = ["-c", "import sys; from avpipe.__main__ import main; sys.exit(main())", "describe", "x", "y"]
     variables = {**os.environ, "PYTHONPATH": str(folder), **environment}
     return subprocess.run([sys.executable, *command], env=variables, capture_output=True, text=True)
 
