@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from avpipe.bundle import load_bundle
-from avpipe.training import ledger as ledgers
 from avpipe.training.ledger import AROUND, DECODE, FEATURES, FORWARD, LOADING, OTHER, WAIT, Actions, Clock, Ledger
 from avpipe.training.loading import num_ready, num_threads, num_workers
 from avpipe.training.run import config_digest
@@ -22,7 +21,7 @@ CPU = torch.device("cpu")
 def clock(monkeypatch):
     """A clock that stands still until it is told to go on."""
     now = SimpleNamespace(sec=100.0)
-    monkeypatch.setattr(ledgers.time, "perf_counter", lambda: now.sec)
+    monkeypatch.setattr(time, "perf_counter", lambda: now.sec)
     return now
 
 
