@@ -94,6 +94,7 @@ def decoded(path: Path) -> int:
     import av
 
     with av.open(str(path)) as container:
+        container.streams.audio[0].codec_context.thread_type = "NONE"
         return sum(frame.samples for frame in container.decode(audio=0))
 
 
@@ -160,13 +161,18 @@ def decoded_until(film: Path, start_sec: float, end_sec: float) -> None:
 
     with av.open(str(film)) as container:
         stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
         assert stream.time_base is not None
         begin = stream.start_time or 0
         if start_sec > 0:
             container.seek(begin + int(start_sec / stream.time_base), stream=stream)
-        for frame in container.decode(stream):
-            if frame.pts is not None and (frame.pts - begin) * stream.time_base >= end_sec - 0.5 / FPS:
-                break
+        for packet in container.demux(stream):
+            # No other frame needs these, nor is any shown.
+            early = packet.pts is not None and (packet.pts - begin) * stream.time_base < start_sec - 2 / FPS
+            stream.codec_context.skip_frame = "NONREF" if early else "DEFAULT"
+            for frame in packet.decode():
+                if frame.pts is not None and (frame.pts - begin) * stream.time_base >= end_sec - 0.5 / FPS:
+                    return
 
 
 def _opencv_clips(cv2: Any, film: Path, starts: list[int]) -> list[np.ndarray]:

@@ -36,7 +36,7 @@ from avpipe.training.data import AVDataModule
 from avpipe.training.ledger import Clock
 from avpipe.training.loading import make_data
 from avpipe.training.recordings import measure
-from scripts.measure import Bound, Row, at_the_matrix_peak, medians, multiply_adds
+from scripts.measure import CORES, Bound, Row, at_the_matrix_peak, medians, multiply_adds
 
 
 class Stopwatch(Callback):
@@ -149,7 +149,7 @@ def cached(task: str, corpus: str, epochs: int, rounds: int) -> Row:
 def from_media(task: str, corpus: str, epochs: int, rounds: int) -> Row:
     """Seconds a sample of training that decodes each epoch, and those of loader and bare loop, apart and in sum."""
     parts: dict[str, list[float]] = {"decode": [], "network": [], "avpipe": []}
-    workers = torch.get_num_threads()
+    workers = len(CORES)
     with tempfile.TemporaryDirectory() as folder:
         for index in range(rounds):
             config = configured(task, corpus, epochs, Path(folder) / str(index), "cache=none", "data.workers=auto")
