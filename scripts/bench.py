@@ -72,10 +72,10 @@ def training(small: bool) -> Iterator[Row]:
 
 
 def predict(small: bool) -> Iterator[Row]:
-    from scripts import bench_one_decode, bench_predict, bench_scenes
+    from scripts import bench_one_decode, bench_folder, bench_scenes
 
-    with bench_predict.folders(10 if small else 500) as root:
-        yield from bench_predict.bench_folder("emotion", root, 1 if small else 3)
+    with bench_folder.folders(10 if small else 500) as root:
+        yield from bench_folder.bench_folder("emotion", root, 1 if small else 3)
     yield bench_scenes.bench_speed(0.1 if small else 1.0)
     yield bench_one_decode.bench_films(1 if small else 3, 5 if small else 30, 1 if small else 3)
 

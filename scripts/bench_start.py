@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from avpipe.config import compose, plain
-from scripts.bench_predict import LOOPS, folders, loop, predict
+from scripts.bench_folder import LOOPS, folders, loop, predict
 from scripts.measure import CORES, REPEATS, Comparison, Job, Row, process_sec
 
 BUNDLE = "emotion"
