@@ -62,6 +62,7 @@ from avpipe.inference import Predictor, enrol, tell_notices
 from avpipe.inference.folder_run import FolderRun
 from avpipe.inference.formats import writers
 from avpipe.inference.inputs import find_inputs
+from avpipe.inference.memory import keep_freed_memory
 from avpipe.inference.plan import make_plan
 from avpipe.inference.policy import Policy
 from avpipe.inference.predictor import Engine
@@ -79,6 +80,7 @@ from avpipe.progress import counted
 
 def main(config: Mapping[str, Any]) -> int:
     check_vad(config["vad"])
+    keep_freed_memory()
     if config["watch"]:
         return _watched(config)
     jobs = find_inputs(config["input"])
@@ -129,7 +131,9 @@ def _prepared(config: Mapping[str, Any], num_jobs: int | None = None) -> FolderR
     policy = Policy(config["min_coverage"], config["min_score"], config["top_k"])
     if policy.told:
         settings["policy"] = policy.told
-    workers = worker_count(config["workers"]) if num_jobs is None else min(worker_count(config["workers"]), num_jobs)
+    # None spared: the network's threads take what decoding leaves.
+    workers = worker_count(config["workers"], spared=0)
+    workers = workers if num_jobs is None else min(workers, num_jobs)
     limits = Limits(config["timeout_sec"], config["max_memory_mb"])
     speech, turns = "speech" in settings, "turns" in settings
     predictor = Predictor(bundles, config["batch_size"], workers, turns, speech, config["vad"], limits, sketches=True)

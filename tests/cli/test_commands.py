@@ -97,8 +97,8 @@ def test_train_writes_what_it_promises(trained, corpus):
     assert "broken.wav" in told
     metrics = json.loads((run_dir / "metrics.json").read_text())
     assert set(metrics) == {
-        "task", "corpus", "split", "split_sha256", "seed", "avpipe_version", "num_examples", "num_failed", "metrics",
-        "intervals",
+        "task", "corpus", "split", "split_sha256", "seed", "avpipe_version", "num_examples", "num_failed", "num_groups",
+        "metrics", "intervals",
     }  # fmt: skip
     assert metrics["task"] == "sound_event"
     assert metrics["corpus"] == "folders"
@@ -274,7 +274,7 @@ def test_torch_is_asked_for_large_pages_unless_somebody_knows_better(tmp_path, m
 def test_a_run_that_is_stopped_while_it_loads_is_one_line(tmp_path):
     done = loading_torch(tmp_path, "raise KeyboardInterrupt")
     assert done.returncode == 130
-    assert one_line(done.stderr) == "avpipe: stopped; the same command goes on"
+    assert one_line(done.stderr) == "avpipe: interrupted; what is done is kept, and the same command goes on"
 
 
 @pytest.mark.parametrize(
