@@ -72,7 +72,7 @@ def training(small: bool) -> Iterator[Row]:
 
 
 def predict(small: bool) -> Iterator[Row]:
-    from scripts import bench_one_decode, bench_folder, bench_scenes
+    from scripts import bench_folder, bench_one_decode, bench_scenes
 
     with bench_folder.folders(10 if small else 500) as root:
         yield from bench_folder.bench_folder("emotion", root, 1 if small else 3)

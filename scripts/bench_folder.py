@@ -1,6 +1,6 @@
 """How fast a folder of recordings is labelled beside other libraries, whole processes by the clock.
 
-    PYTHONPATH=.scratch/peers AVPIPE_CORPORA=DIR python -m scripts.bench_folder [--bundle emotion] [--files 500] [--rounds 3]
+    PYTHONPATH=.scratch/peers AVPIPE_CORPORA=DIR python -m scripts.bench_folder [--files 500] [--rounds 3]
 
 Links so many recordings of ``ravdess`` into a folder and labels it with ``avpipe predict`` and with the loops of
 ``scripts/peer_loops.py``, each on two cores, in turn; of each the median. What one file takes is taken off for the
