@@ -6,12 +6,10 @@ The bound of each is the interpreter, or the import of the library that computes
 """
 
 import json
-import sys
 from collections.abc import Iterator
 from functools import partial
 
-from avpipe.config import compose, plain
-from scripts.bench_folder import LOOPS, folders, loop, predict
+from scripts.bench_folder import LOOPS, folders, knows_runtimes, loop, predict
 from scripts.measure import CORES, REPEATS, Comparison, Job, Row, process_sec
 
 BUNDLE = "emotion"
@@ -28,17 +26,15 @@ def bench_starts(repeats: int = REPEATS) -> Iterator[Row]:
             'python -c "import torch"': partial(process_sec, ["-c", "import torch"]),
         }
         yield Comparison("start-up", title, beside, bound=nothing).run(repeats)
-    runtimes = {"torch": "import torch", "onnx": "import onnxruntime"}
-    if "runtime" not in plain(compose("predict", [])):
-        print("runtime=onnx: left out: this avpipe does not know it", file=sys.stderr)
-        runtimes = {"torch": "import torch"}
+    runtimes = {"torch": "import torch", **({"onnx": "import onnxruntime"} if knows_runtimes() else {})}
     with folders(10) as root:
         process_sec(["-m", "scripts.peer_loops", "size", BUNDLE, str(root / "sizes.json")])
         sizes = json.loads((root / "sizes.json").read_text(encoding="utf-8"))
         for runtime, imports in runtimes.items():
-            more = [f"runtime={runtime}"] if len(runtimes) > 1 else []
+            chosen = [f"runtime={runtime}"] if len(runtimes) > 1 else []
+            asked = partial(predict, BUNDLE, root / "one", root / "out", *chosen)
             compared = Comparison("start-up", f"one clip, bundle={BUNDLE}, {runtime}")
-            compared.jobs["avpipe"] = lambda: process_sec(predict(BUNDLE, root / "one", root / "out", *more))  # noqa: B023
+            compared.jobs["avpipe"] = lambda: process_sec(asked())  # noqa: B023
             for way in LOOPS:
                 if way == "plain" or way in sizes:
                     compared.jobs[LOOPS[way]] = partial(process_sec, loop(way, root, "one"), CORES)
