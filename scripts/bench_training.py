@@ -11,8 +11,8 @@ checkpoint, no log. Ours is the data module with ``cache=features`` and Lightnin
 1 / (1 / D + 1 / C): D the samples a second that the same loader gives with nothing else to do and a worker a core, C
 those of the bare loop on all cores.
 
-``--processor`` has cached training compared by the processor's own time on one thread, which tells the same on a machine
-that has other work. They take turns, and medians over rounds are told. The first epoch of each is not counted. The variable is what the
+``--processor`` compares cached training by the processor's own time on one thread, which other work changes little.
+They take turns, and medians over rounds are told. The first epoch of each is not counted. The variable is what the
 command ``avpipe`` sets for itself, memory in large pages.
 """
 
@@ -135,7 +135,7 @@ def network_bound(config: dict[str, Any], batch: Batch) -> Bound:
 
 
 def cached(task: str, corpus: str, epochs: int, rounds: int, by_processor: bool = False) -> Row:
-    """Seconds a sample of cached training, ours and the bare loop's; of the clock, or of the processor on one thread."""
+    """Seconds a sample of cached training, ours and the bare loop's; by the clock or by the processor, on one thread."""
     clock: Seconds = time.process_time if by_processor else time.perf_counter
     if by_processor:
         torch.set_num_threads(1)
