@@ -135,7 +135,7 @@ def network_bound(config: dict[str, Any], batch: Batch) -> Bound:
 
 
 def cached(task: str, corpus: str, epochs: int, rounds: int, by_processor: bool = False) -> Row:
-    """Seconds a sample of cached training, ours and the bare loop's; by the clock or by the processor, on one thread."""
+    """Seconds a sample of cached training, ours and the bare loop's; by the clock, or by one processor."""
     clock: Seconds = time.process_time if by_processor else time.perf_counter
     if by_processor:
         torch.set_num_threads(1)
