@@ -9,7 +9,7 @@ from pathlib import Path
 import avpipe
 
 _CLI = Path(__file__).parent / "cli"
-_SHARED = ("command", "sweep")
+_SHARED = ("command", "learning", "sweep")
 """Modules there that are no commands."""
 
 

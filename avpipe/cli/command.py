@@ -13,6 +13,9 @@ from avpipe.errors import ArgumentError, AvpipeError
 _OVERRIDE = re.compile(r"[+~]{0,2}[A-Za-z_][\w.@/-]*=")
 _DELETION = re.compile(r"~[A-Za-z_][\w.@/-]*")
 
+SWITCHES = ("-m", "--multirun")
+"""Of a sweep."""
+
 _INTERRUPTED = 130
 """Exit status that shells have for it."""
 
