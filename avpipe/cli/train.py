@@ -21,11 +21,12 @@ where it was stopped, and ends with the weights of a run that never was.
   encoder       of sound: residual2d, residual2d_fine, residual2d_deep, ecapa; of frames: residual3d, frames2d, shift2d,
                 x3d, motion, shots (for scenes), and torchvision's r3d_18, mc3_18, r2plus1d_18, s3d, with
                 encoder.weights=none, kinetics (its own file, looked for where torch.hub keeps downloads) or a file,
-                read once, when training begins; of mouths: lips; of both: lenet5, torchvision (encoder.name=alexnet,
-                vgg16, vgg16_bn, resnet18 to 152, googlenet, inception_v3, densenet121, densenet169, mobilenet_v2,
-                mobilenet_v3_small, mobilenet_v3_large, efficientnet_b0 to b7, efficientnet_v2_s; encoder.weights=none,
-                imagenet or a file), timm (encoder.name=..., pip install "avpipe[timm]"; encoder.weights=none or a
-                file); avpipe describe tells what each costs
+                read once, when training begins; of mouths: lips; of both: lenet5, alexnet, vgg16_bn, resnet18,
+                googlenet, inception_v3, densenet121, mobilenet_v2, efficientnet_b0, and by torchvision
+                (encoder.name=vgg16, resnet34 to 152, densenet169, mobilenet_v3_small, mobilenet_v3_large,
+                efficientnet_b1 to b7, efficientnet_v2_s, and those; encoder.weights=none, imagenet or a file),
+                timm (encoder.name=..., pip install "avpipe[timm]"; encoder.weights=none or a file); avpipe describe
+                tells what each costs
   audio_encoder, video_encoder
                 of tasks with both senses, in place of encoder; fusion=concatenation, gating, low_rank, cross_modal
   objective     of sentiment: classification, or with task.label=score regression (objective.low, objective.high);
