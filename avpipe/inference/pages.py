@@ -13,6 +13,7 @@ from avpipe.bundle import Bundle, load_bundle
 from avpipe.inference.answers import read_answers
 from avpipe.inference.grad_cam import GradCam
 from avpipe.inference.pooled import ScoredRun
+from avpipe.inference.scores import few_groups
 from avpipe.objectives import Transcription
 from avpipe.report import (
     CrossValidationReport,
@@ -31,12 +32,13 @@ def write_training_page(folder: Path) -> None:
     bundle = load_bundle(folder / "bundle")
     with (folder / "history.csv").open(encoding="utf-8", newline="") as file:
         history = [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
+    told = _scores(folder / "metrics.json", bundle)
+    warned = (folder / "warnings.txt").read_text(encoding="utf-8", errors="replace").splitlines()
     report = TrainingReport(
-        **_scores(folder / "metrics.json", bundle),
+        **{**told, "notes": [*warned, *told["notes"]]},
         command=bundle.origin.command,
         settings=json.loads((folder / "config.json").read_text(encoding="utf-8")),
         history=history,
-        notes=(folder / "warnings.txt").read_text(encoding="utf-8", errors="replace").splitlines(),
     )
     write_training_report(folder / "report.html", report)
 
@@ -79,6 +81,7 @@ def _scores(output: Path, bundle: Bundle) -> dict[str, Any]:
         "labels": labels,
         "texts": isinstance(objective, Transcription),
         "preprocessor": bundle.preprocessor,
+        "notes": few_groups(told),
     }
 
 

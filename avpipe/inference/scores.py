@@ -19,6 +19,9 @@ from avpipe.inference.evaluate import Scores
 BOTH = "both"
 """Column of the answers by all senses together."""
 
+FEW_GROUPS = 10
+"""Below so many, a bootstrap's interval is markedly too short."""
+
 
 def write_scores(output: Path, origin: Origin, split: Split, part: str, corpus: str, scores: Scores) -> None:
     """Write ``output``, and beside it ``answers.csv`` and each table of ``scores`` as CSV.
@@ -49,6 +52,7 @@ def write_scores(output: Path, origin: Origin, split: Split, part: str, corpus: 
         "avpipe_version": avpipe.__version__,
         "num_examples": len(scores.answers),
         "num_failed": scores.num_failed,
+        "num_groups": len({answer.group or place for place, answer in enumerate(scores.answers)}),
         **({"decoding": scores.decoding} if scores.decoding else {}),
         "metrics": scores.metrics,
         "intervals": scores.intervals,
@@ -77,7 +81,19 @@ def print_scores(output: Path) -> None:
     console.print(table)
     if columns := content.get("senses"):
         console.print(_table_of_senses(columns))
+    for line in few_groups(content):
+        console.print(line, soft_wrap=True, highlight=False)
     console.print(f"scores: {output}", soft_wrap=True, highlight=False)
+
+
+def few_groups(content: Mapping[str, Any]) -> list[str]:
+    """What to bear in mind of the intervals in ``metrics.json``; nothing where groups are enough."""
+    number = content["num_groups"]
+    if number >= FEW_GROUPS:
+        return []
+    if number < 2:
+        return ["no intervals: all examples are of one group, which tells nothing about others"]
+    return [f"the intervals stand on {number} groups only: the truth lies outside them more often than told"]
 
 
 def _table_of_senses(columns: Mapping[str, Any]) -> Table:

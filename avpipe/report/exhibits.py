@@ -15,6 +15,9 @@ from avpipe.report.images import SOUND_HZ, heated_pixels, jpeg_uri, mel_pixels, 
 MAX_EXHIBITS = 8
 MAX_SOUND_SEC = 6.0
 
+EVEN = 0.85
+"""Mean of a map, whose greatest value is 1, above which it singles out no place."""
+
 Heat = Callable[[Features, str], Mapping[str, np.ndarray]]
 """What of a window's features spoke for a label, by sense, in [0, 1].
 
@@ -87,7 +90,7 @@ def _pictures(
         pictures.append((jpeg_uri(pixels), told))
         if "audio" in maps:
             (warm,) = heated_pixels(pixels[None], maps["audio"][None, ::-1])
-            pictures.append((jpeg_uri(warm), f"{told}; warm: what spoke for the answer"))
+            pictures.append((jpeg_uri(warm), f"{told}; {_in_words(maps['audio'])}"))
     if "video" in features and preprocessor.video is not None:
         frames = preprocessor.video.pictures(features["video"]).numpy()
         end_sec = clip.start_sec + preprocessor.window_sec
@@ -95,8 +98,16 @@ def _pictures(
         pictures.append((jpeg_uri(strip_pixels(frames)), told))
         if "video" in maps:
             warm = strip_pixels(heated_pixels(frames, maps["video"]))
-            pictures.append((jpeg_uri(warm), f"{told}; warm: what spoke for the answer"))
+            pictures.append((jpeg_uri(warm), f"{told}; {_in_words(maps['video'])}"))
     return tuple(pictures)
+
+
+def _in_words(heat: np.ndarray) -> str:
+    if not heat.any():
+        return "grey all over: nothing spoke for the answer"
+    if heat.mean() > EVEN:
+        return "nearly even: no place stands out"
+    return "warm: what spoke for the answer"
 
 
 def _sound(answer: ScoredAnswer) -> str:

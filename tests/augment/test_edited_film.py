@@ -32,3 +32,19 @@ def test_it_is_drawn_from_the_items_generator_alone(edited):
 
 def test_only_recordings_of_the_training_side_are_drawn_from(edited):
     assert [each.path.stem for each in edited.recordings] == ["fi000", "fi001"]
+
+
+def test_films_that_are_coded_have_the_same_form_and_seams_where_they_were_made(root):  # noqa: F811
+    edited = EditedFilm(root, frames=50, height_px=18, width_px=32, drawn=1.0, coded=1.0)
+    clip = read_clip(edited.recordings[0].path, audio=False, video=True, size_px=(18, 32))
+    steps, cuts = [], []
+    for place in range(8):
+        film = edited(clip, item_generator(0, 0, place))
+        assert film.frames.shape == (50, 18, 32, 3)
+        assert film.frames.flags.c_contiguous
+        again = edited(clip, item_generator(0, 0, place))
+        assert np.array_equal(film.frames, again.frames)
+        steps.append(np.abs(np.diff(film.frames.astype(float), axis=0)).mean((1, 2, 3)))
+        cuts.append(film.frame_labels[0, 1:] > 0)
+    step, cut = np.concatenate(steps), np.concatenate(cuts)
+    assert step[cut].mean() > 5 * step[~cut].mean()

@@ -97,8 +97,8 @@ def test_train_writes_what_it_promises(trained, corpus):
     assert "broken.wav" in told
     metrics = json.loads((run_dir / "metrics.json").read_text())
     assert set(metrics) == {
-        "task", "corpus", "split", "split_sha256", "seed", "avpipe_version", "num_examples", "num_failed", "metrics",
-        "intervals",
+        "task", "corpus", "split", "split_sha256", "seed", "avpipe_version", "num_examples", "num_failed", "num_groups",
+        "metrics", "intervals",
     }  # fmt: skip
     assert metrics["task"] == "sound_event"
     assert metrics["corpus"] == "folders"

@@ -1,8 +1,11 @@
 """Scores of a bundle on a corpus: what is told of transcripts that cannot be written."""
 
+import pytest
+
 from avpipe.bundle import load_bundle
 from avpipe.corpora import Manifest
 from avpipe.inference.evaluate import evaluate
+from avpipe.inference.scores import FEW_GROUPS, few_groups
 from avpipe.media import write_audio
 from tests.synthetic import noise
 from tests.tiny import save_transcriber_bundle
@@ -27,3 +30,11 @@ def test_transcripts_that_cannot_be_written_are_told_with_an_example(tmp_path, c
 
 def test_transcripts_that_can_be_written_are_not_told_of(tmp_path, capsys):
     assert told(tmp_path, capsys, "ab", "A b!") == []
+
+
+@pytest.mark.parametrize(
+    ("number", "said"), [(1, "one group"), (3, "3 groups only"), (FEW_GROUPS - 1, "groups only"), (FEW_GROUPS, "")]
+)
+def test_intervals_of_few_groups_come_with_a_word(number, said):
+    lines = few_groups({"num_groups": number})
+    assert (said in lines[0]) if said else not lines
