@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter
+from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from avpipe.config import compose, plain
 from avpipe.files import written_whole
@@ -68,7 +68,9 @@ def draw(path: Path, jobs: Mapping[str, Mapping[str, Any]], columns: Mapping[str
             axes.plot([cost, cost], [low, high], color=colour, linewidth=1.4, alpha=0.5)
             axes.plot([cost], [score], "o", color=colour, markersize=5, label=name)
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
         axes.xaxis.set_major_formatter(EngFormatter(sep=" "))
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel(label, fontsize=9)
         axes.tick_params(labelsize=8)
         axes.grid(True, color="#dddddd", linewidth=0.6)
