@@ -1,12 +1,14 @@
 """The command ``avpipe``: finds the sub-command and hands over; loads nothing else, so that help comes at once."""
 
 import ast
+import gc
 import os
 import runpy
 import sys
 from pathlib import Path
 
 import avpipe
+from avpipe.errors import INTERRUPTED, INTERRUPTED_STATUS
 
 _CLI = Path(__file__).parent / "cli"
 _SHARED = ("command", "learning", "sweep")
@@ -18,8 +20,8 @@ def main() -> int:
     try:
         return _dispatched(sys.argv[1:])
     except KeyboardInterrupt:  # also while the sub-command still loads torch
-        print("avpipe: stopped; the same command goes on", file=sys.stderr)
-        return 130
+        print(f"avpipe: {INTERRUPTED}", file=sys.stderr)
+        return INTERRUPTED_STATUS
 
 
 def _dispatched(arguments: list[str]) -> int:
@@ -41,6 +43,9 @@ def _dispatched(arguments: list[str]) -> int:
     # Large tensors in large pages: with small ones a CPU spends a tenth of a training step on getting them, one by one,
     # for each batch anew. Torch reads it when it is loaded.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    # What is loaded stays: to look for garbage among it takes a tenth of the time, and as long again at the end. The
+    # command looks for garbage from where it begins to work.
+    gc.disable()
     # Under this name and with these arguments, so that a process which Lightning starts for another GPU finds its way.
     sys.argv = [f"avpipe {command}", *rest]
     runpy.run_module(f"avpipe.cli.{command}", run_name="__main__", alter_sys=True)

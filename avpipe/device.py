@@ -9,6 +9,10 @@ from avpipe.errors import ArgumentError
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
+PRECISIONS = {"32-true": None, "bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
+"""Numbers that convolutions and products are computed with at inference, as Lightning names them; sums are in 32 bits.
+None: in 32 bits too."""
+
 
 def choose_device(name: str) -> torch.device:
     """The device of that name; ``auto`` takes a CUDA GPU, else Apple's, else the CPU.
@@ -43,15 +47,19 @@ def lacks_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
-def worker_count(workers: int | str) -> int:
-    """Decoding processes for a setting: ``auto`` is one a core but one, at least one, at most eight.
+def worker_count(workers: int | str, spared: int = 1) -> int:
+    """Decoding processes for a setting: ``auto`` is one a core, at least one, at most eight.
+
+    Args:
+        workers: the setting.
+        spared: cores that are left to other work.
 
     Raises:
         ArgumentError: for what is neither ``auto`` nor a number from 0.
     """
     if workers == "auto":
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return min(max(cores - 1, 1), 8)
+        return min(max(cores - spared, 1), 8)
     if not isinstance(workers, int) or workers < 0:
         raise ArgumentError(f"workers={workers}", "not a number of processes", "write auto, 0, 1, 2, ...")
     return workers

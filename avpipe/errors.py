@@ -1,4 +1,8 @@
-"""The one base of every error that a user can cause."""
+"""The one base of every error that a user can cause, and what is said of a run that the user ends."""
+
+INTERRUPTED = "interrupted; what is done is kept, and the same command goes on"
+INTERRUPTED_STATUS = 130
+"""As shells have it."""
 
 
 class AvpipeError(Exception):

@@ -1,13 +1,14 @@
 """How fast a folder is labelled: two cores beside one, and beside a plain loop; how memory grows.
 
-    AVPIPE_CORPORA=DIR python -m scripts.bench_predict [--bundle emotion] [--files 400] [--rounds 3]
+    AVPIPE_CORPORA=DIR python -m scripts.bench_predict [--bundle emotion] [--files 1200] [--rounds 3] [--ray]
 
 Links so many recordings of ``ravdess`` into a folder and labels it with ``avpipe predict``, on both cores and on one of
 them, and with a loop as one would write it: a file is read (soundfile, soxr), cut into windows, given to the same
-network on as many threads, and its answer written, before the next one is read. Whole processes by the clock, start-up
-included, in turn; of each the median. Memory is the greatest that the command had, over a tenth of the files and all of
-them, and over a recording of a minute and one of an hour. Exit status 1 where two cores are less than 1.6 times one, or
-``predict`` less than 1.5 times the loop.
+network on as many threads, and its answer written, before the next one is read. Whole processes by the clock, in turn;
+of each the median, start-up included, and past start-up: what all files take longer than a tenth of them. ``--ray``
+tells besides how ``engine=ray`` compares. Memory is the greatest that the command had, over a tenth of the files and
+all of them, and over a recording of a minute and one of an hour. Exit status 1 where, start-up included, two cores are
+less than 1.6 times one, or ``predict`` less than 1.5 times the loop.
 """
 
 import argparse
@@ -18,10 +19,12 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 MIN_BY_CORES, MIN_BY_LOOP = 1.6, 1.5
+ONE, TWO, LOOP, RAY = "one core", "two cores", "plain loop, two cores", "engine=ray, two cores"
 CORES = sorted(os.sched_getaffinity(0))[:2]
 
 
@@ -84,8 +87,9 @@ def labels(path: Path, of_task: str | None = None) -> dict[str, str]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bundle", default="emotion")
-    parser.add_argument("--files", type=int, default=400)
+    parser.add_argument("--files", type=int, default=1200)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--ray", action="store_true")
     parser.add_argument("--loop", type=Path, nargs=2, help=argparse.SUPPRESS)  # what the loop's own process is told
     given = parser.parse_args()
     if given.loop:
@@ -100,31 +104,48 @@ def main() -> int:
             (root / folder).mkdir()
             for number, path in enumerate(recordings[:: max(1, len(recordings) // given.files)][:count]):
                 (root / folder / f"{number:05}{path.suffix}").symlink_to(path)
-        return measure(given.bundle, root, given.files, given.rounds)
+        return measure(given.bundle, root, given.files, given.rounds, given.ray)
 
 
-def measure(name: str, root: Path, count: int, rounds: int) -> int:
+def measure(name: str, root: Path, count: int, rounds: int, with_ray: bool) -> int:
     """Measure, print, and return the exit status."""
     output, lines = root / "answers", root / "loop.jsonl"
-    loop = ["-m", "scripts.bench_predict", f"--bundle={name}", "--loop", str(root / "all"), str(lines)]
-    seconds: dict[str, list[float]] = {"two cores": [], "one core": [], "plain loop, two cores": []}
+
+    def loop(folder: Path) -> list[str]:
+        return ["-m", "scripts.bench_predict", f"--bundle={name}", "--loop", str(folder), str(lines)]
+
+    def ray(folder: Path) -> list[str]:
+        return [*predict(name, folder, root / "by ray"), "engine=ray"]
+
+    ours = partial(predict, name, output=output)
+    ways: dict[str, tuple[Callable[[Path], list[str]], list[int]]] = {
+        ONE: (ours, CORES[:1]),
+        LOOP: (loop, CORES),
+        **({RAY: (ray, CORES)} if with_ray else {}),
+        TWO: (ours, CORES),
+    }
+    folders = {"few": count // 10, "all": count}
+    seconds: dict[tuple[str, str], list[float]] = {}
+    most = {}
     for _ in range(rounds):
-        seconds["one core"].append(timed(predict(name, root / "all", output), CORES[:1])[0])
-        seconds["plain loop, two cores"].append(timed(loop, CORES)[0])
-        took, most = timed(predict(name, root / "all", output), CORES)
-        seconds["two cores"].append(took)
-    middle = {way: statistics.median(each) for way, each in seconds.items()}
-    for way, each in seconds.items():
-        print(f"{way:22} {middle[way]:6.1f} s ({', '.join(f'{one:.1f}' for one in each)})")
-    ours, theirs = labels(output / "predictions.jsonl", name), labels(lines)
-    agreeing = sum(ours[path] == label for path, label in theirs.items())
-    by_cores, by_loop = middle["one core"] / middle["two cores"], middle["plain loop, two cores"] / middle["two cores"]
-    print(
-        f"two cores beside one: {by_cores:.2f}x; beside the loop: {by_loop:.2f}x ({agreeing} of {count} labels alike)"
-    )
-    few = timed(predict(name, root / "few", output), CORES)[1]
+        for folder in folders:
+            for way, (command, cores) in ways.items():
+                took, most[folder] = timed(command(root / folder), cores)
+                seconds.setdefault((way, folder), []).append(took)
+    middle = {each: statistics.median(values) for each, values in seconds.items()}
+    past = {way: middle[way, "all"] - middle[way, "few"] for way in ways}
+    for way in ways:
+        files = ", ".join(f"{one:.1f}" for one in seconds[way, "all"])
+        print(f"{way:22} {middle[way, 'all']:6.1f} s ({files}); past start-up", end=" ")
+        print(f"{(count - count // 10) / past[way]:.0f} files a second")
+    said, theirs = labels(output / "predictions.jsonl", name), labels(lines)
+    agreeing = sum(said[path] == label for path, label in theirs.items())
+    by_cores, by_loop = (middle[way, "all"] / middle[TWO, "all"] for way in (ONE, LOOP))
+    print(f"two cores beside one: {by_cores:.2f}x, past start-up {past[ONE] / past[TWO]:.2f}x;", end=" ")
+    print(f"beside the loop: {by_loop:.2f}x, past start-up {past[LOOP] / past[TWO]:.2f}x", end=" ")
+    print(f"({agreeing} of {count} labels alike)")
     lengths = {minutes: timed(predict(name, _long(root, minutes), output), CORES)[1] for minutes in (1, 60)}
-    print(f"memory: {few:.0f} MB for {count // 10} files, {most:.0f} MB for {count};", end=" ")
+    print(f"memory: {most['few']:.0f} MB for {count // 10} files, {most['all']:.0f} MB for {count};", end=" ")
     print(f"{lengths[1]:.0f} MB for a minute, {lengths[60]:.0f} MB for an hour")
     return 0 if by_cores >= MIN_BY_CORES and by_loop >= MIN_BY_LOOP else 1
 

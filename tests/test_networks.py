@@ -64,6 +64,13 @@ ENCODERS: dict[str, tuple[Callable[[], nn.Module], str, tuple[int, ...], int]] =
 }
 
 
+DEPEND_ON_PADDING = (
+    *("residual3d", "shots", "lenet5", "lenet5 of frames", "resnet18", "alexnet"),
+    *("mobilenet_v3_small", "mobilenet_v3_small of frames", "mc3_18", "s3d"),
+)
+"""Or see windows of a least length only, or as many frames as there are."""
+
+
 @pytest.fixture(params=ENCODERS)
 def case(request):
     torch.manual_seed(0)
@@ -101,6 +108,25 @@ def test_an_answer_is_bit_equal_in_any_place_and_beside_any_neighbour(case):
         ).value
     assert torch.equal(turned, whole[order])
     assert torch.equal(beside_zeros[0], whole[0])
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_those_that_say_that_they_ignore_padding_do(name):
+    torch.manual_seed(0)
+    encoder_class, sense, shape, steps = ENCODERS[name]
+    network = Network({sense: encoder_class()}, StatisticsPooling, Identity, num_outputs=5)
+    if not network.ignores_padding:
+        assert name in DEPEND_ON_PADDING
+        return
+    features, axis = torch.randn(4, *shape), 3 if sense == "audio" else 2
+    network({sense: features}, {sense: torch.full((4,), steps)})  # normalisation that moves zeros
+    network.eval()
+    for longest in (steps // 2, 1):
+        lengths = torch.tensor([longest, max(1, longest - 2), 1, longest])
+        with torch.inference_mode():
+            long = network({sense: features}, {sense: lengths}).value
+            short = network({sense: features.narrow(axis, 0, longest)}, {sense: lengths}).value
+        torch.testing.assert_close(long, short, rtol=0.0, atol=1e-5)
 
 
 @pytest.mark.parametrize("time_halvings", [None, 2, 0])

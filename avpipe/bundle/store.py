@@ -40,6 +40,8 @@ class Bundle:
     """A :class:`avpipe.networks.Network`, or one of another shape such as the denoising one."""
     objective: Objective
     device: torch.device
+    precision: str = "32-true"
+    """Of the numbers that its network computes with: one of :data:`avpipe.device.PRECISIONS`."""
 
     @property
     def step_sec(self) -> float:

@@ -1,6 +1,7 @@
 """What all commands share: arguments in, one configuration; errors out, one line and an exit status."""
 
 import errno
+import gc
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -8,16 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from avpipe.config import compose, plain, quote_path
-from avpipe.errors import ArgumentError, AvpipeError
+from avpipe.errors import INTERRUPTED, INTERRUPTED_STATUS, ArgumentError, AvpipeError
 
 _OVERRIDE = re.compile(r"[+~]{0,2}[A-Za-z_][\w.@/-]*=")
 _DELETION = re.compile(r"~[A-Za-z_][\w.@/-]*")
 
 SWITCHES = ("-m", "--multirun")
 """Of a sweep."""
-
-_INTERRUPTED = 130
-"""Exit status that shells have for it."""
 
 Body = Callable[[Mapping[str, Any]], int]
 
@@ -43,6 +41,8 @@ def guarded(body: Callable[[], int]) -> int:
     # Names of files may hold what the terminal's encoding has not.
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    gc.freeze()
+    gc.enable()
     try:
         return body()
     except AvpipeError as error:
@@ -54,7 +54,7 @@ def guarded(body: Callable[[], int]) -> int:
             raise
         return _refuse(f"{error.filename}: {error.strerror}", 1)
     except KeyboardInterrupt:
-        return _refuse("interrupted; what is done is kept, and the same command goes on", _INTERRUPTED)
+        return _refuse(INTERRUPTED, INTERRUPTED_STATUS)
 
 
 def parse(

@@ -14,15 +14,10 @@ def find_inputs(given: str) -> list[Job]:
     Raises:
         ArgumentError: as there.
     """
-    if is_url(given):
-        return find_remote(given)
-    listing = Path(given)
-    if listing.suffix.lower() == ".txt" and listing.is_file():
-        return [remote_job(line) if is_url(line) else _listed_job(listing, line) for line in _lines(listing)]
-    return find_jobs(listing)
+    return find_remote(given) if is_url(given) else find_jobs(Path(given), urls=True)
 
 
-def find_jobs(given: Path, may_be_empty: bool = False) -> list[Job]:
+def find_jobs(given: Path, may_be_empty: bool = False, urls: bool = False) -> list[Job]:
     """The files to answer, each once, under names that are relative to the input.
 
     A folder in it that cannot be listed stands for what may be in it, and will be a row that says so.
@@ -31,6 +26,7 @@ def find_jobs(given: Path, may_be_empty: bool = False) -> list[Job]:
         given: a media file; a ``.txt`` list of paths, one a line, relative to the list or to the working folder; or a
             folder, which is searched to any depth.
         may_be_empty: whether a folder without media is one to which they may come yet.
+        urls: whether a list may name some.
 
     Raises:
         ArgumentError: if there is nothing there, or no media in it.
@@ -48,7 +44,7 @@ def find_jobs(given: Path, may_be_empty: bool = False) -> list[Job]:
         raise ArgumentError(f"input={given}", "no such file or folder", "name a file, a .txt list, or a folder")
     if given.suffix.lower() != ".txt":
         return [Job(printable(given.name), given)]
-    return [_listed_job(given, line) for line in _lines(given)]
+    return [remote_job(line) if urls and is_url(line) else _listed_job(given, line) for line in _lines(given)]
 
 
 def _listed_job(listing: Path, line: str) -> Job:

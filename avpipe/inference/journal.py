@@ -188,6 +188,9 @@ class Journal(Answers):
         self._elsewhere: list[Any] = []
         with self._guarded():
             self.connection.execute("PRAGMA journal_mode = WAL")
+            # An entry outlives this process at once, and a loss of power soon; to wait for the disk each time would
+            # take as long as many a file. Whatever happens, the journal is whole.
+            self.connection.execute("PRAGMA synchronous = NORMAL")
             for statement in (*_SCHEMA, f"PRAGMA user_version = {VERSION}"):
                 self.connection.execute(statement)
             self.claims = Claims(folder / f".{self.NAME.lstrip('.')}.claims")
@@ -258,7 +261,7 @@ class Journal(Answers):
         return record is not None
 
     def add(self, answer: Answer) -> None:
-        """Enter an answer; it is on the disk when this returns."""
+        """Enter an answer; whenever this process ends after that, it stands."""
         with self._guarded():
             self._enter_begun(answer)
         self.claims.give_back(answer.path)

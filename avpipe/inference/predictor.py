@@ -1,28 +1,23 @@
 """Answers for files: one decode, all bundles, batches of one fixed shape."""
 
-import sys
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from math import ceil
 from pathlib import Path
-from typing import Protocol, cast
-
-import torch
+from typing import Protocol
 
 from avpipe.bundle import Bundle
-from avpipe.device import lacks_memory
-from avpipe.errors import ArgumentError, RunStopped
-from avpipe.features import TIME_AXIS, collate
+from avpipe.errors import ArgumentError
+from avpipe.inference.batches import Batches, quiet_sec
 from avpipe.inference.bundle_answer import BundleAnswer
 from avpipe.inference.decoding import Failed, Finished, Request, Window
 from avpipe.inference.prediction import Job, Prediction, Summary
-from avpipe.inference.senses import Apart, has_several_senses
+from avpipe.inference.senses import Apart
 from avpipe.inference.shots import with_labelled_shots
 from avpipe.inference.turns import TurnFinder
 from avpipe.inference.vad import check_vad
 from avpipe.inference.voices import voices_among
 from avpipe.inference.workers import NO_LIMITS, Limits, decoded
-from avpipe.networks import Network
 from avpipe.objectives import Boundaries, Decoded, Transcription, Verification
 
 
@@ -68,7 +63,7 @@ class Predictor:
     def __init__(
         self,
         bundles: Sequence[Bundle],
-        batch_size: int = 16,
+        batch_size: int = 8,
         workers: int = 0,
         turns: bool = False,
         speech: bool = False,
@@ -93,7 +88,7 @@ class Predictor:
             Request(
                 bundle.preprocessor,
                 vad if _needs_speech(bundle, turns) else None,
-                _quiet_sec(bundle),
+                quiet_sec(bundle),
                 sketches and bundle.name in _sketched(bundles),
             )
             for bundle in bundles
@@ -125,18 +120,19 @@ class Predictor:
 
     def _run(self, jobs: Iterable[Job], deliver: Callable[[Prediction], None], workers: int) -> None:
         run = _Run(self.bundles, self.batch_size, self.turns, self.speech, deliver)
-        for job, message in decoded(jobs, self._requests, workers, self.limits):
-            if isinstance(message, Window):
-                run.add_window(job, message)
-            elif isinstance(message, Finished):
-                run.finish(job, message)
-            else:
-                run.fail(job, message)
-        run.flush()
+        with closing(run.batches) as batches:
+            for job, message in decoded(jobs, self._requests, workers, self.limits, batches.settle):
+                if isinstance(message, Window):
+                    run.add_window(job, message)
+                elif isinstance(message, Finished):
+                    run.finish(job, message)
+                else:
+                    run.fail(job, message)
+            batches.flush()
 
 
 class _Run:
-    """The files that are open during one run, and the windows that wait for a full batch."""
+    """The files that are open during one run."""
 
     def __init__(
         self,
@@ -147,26 +143,25 @@ class _Run:
         deliver: Callable[[Prediction], None],
     ) -> None:
         self.bundles = bundles
-        self.batch_size = batch_size
         self.turns = turns
         self.speech = speech
         self.deliver = deliver
         self.finds_shots = any(isinstance(bundle.objective, Boundaries) for bundle in bundles)
         self.open: dict[Job, _OpenFile] = {}
-        self.queues: list[list[tuple[Job, Window]]] = [[] for _ in bundles]
-        # Windows counted in frames are large enough by themselves, and as long as the film allows: none is padded.
-        self.sizes = [1 if bundle.preprocessor.counts_frames else batch_size for bundle in bundles]
-        """Windows that each bundle's network takes at a time: fewer, once there was no memory for more."""
+        self.batches = Batches(bundles, batch_size, self._take)
 
     def add_window(self, job: Job, window: Window) -> None:
         file = self._file(job)
         if isinstance(self.bundles[window.plan].objective, Verification) and window.silent:
             return  # every silence is like every other, and would be somebody's voice
         file.waiting += 1
-        queue = self.queues[window.plan]
-        queue.append((job, window))
-        if len(queue) >= self.sizes[window.plan]:
-            self._answer_queue(window.plan)
+        self.batches.add(job, window)
+
+    def _take(self, job: Job, window: Window, said: Decoded, apart: Apart) -> None:
+        file = self.open[job]
+        file.answers[window.plan].add(window, said, apart)
+        file.waiting -= 1
+        self._close_if_done(job)
 
     def finish(self, job: Job, message: Finished) -> None:
         self._file(job).finished = message
@@ -174,12 +169,8 @@ class _Run:
 
     def fail(self, job: Job, message: Failed) -> None:
         self.open.pop(job, None)
-        self.queues = [[entry for entry in queue if entry[0] != job] for queue in self.queues]
+        self.batches.drop(job)
         self.deliver(Prediction(job.name, message.status, message.reason))
-
-    def flush(self) -> None:
-        for plan in range(len(self.bundles)):
-            self._answer_queue(plan)
 
     def _file(self, job: Job) -> _OpenFile:
         if job not in self.open:
@@ -194,55 +185,6 @@ class _Run:
         if self.turns and isinstance(bundle.objective, Verification):
             return TurnFinder(bundle.objective)
         return None
-
-    def _answer_queue(self, plan: int) -> None:
-        queue, self.queues[plan] = self.queues[plan], []
-        if not queue:
-            return
-        windows = [window for _, window in queue]
-        for (job, window), (said, apart) in zip(queue, self._answers(plan, windows), strict=True):
-            self.open[job].answers[plan].add(window, said, apart)
-            self.open[job].waiting -= 1
-        for job in dict.fromkeys(job for job, _ in queue):
-            self._close_if_done(job)
-
-    def _answers(self, plan: int, windows: Sequence[Window]) -> list[tuple[Decoded, Apart]]:
-        """Of each window the answer, and of a bundle of several senses the answers by these."""
-        bundle = self.bundles[plan]
-        while True:
-            size = self.sizes[plan]
-            parts = [windows[start : start + size] for start in range(0, len(windows), size)]
-            try:
-                return [said for part in parts for said in self._computed(bundle, part, size)]
-            except (MemoryError, RuntimeError) as error:
-                if not lacks_memory(error):
-                    raise
-                if size == 1:
-                    reason = "there is not enough memory for a single window"
-                    raise RunStopped(bundle.name, reason, "end other programs, or name another device") from error
-            self.sizes[plan] = size // 2
-            told = f"warning: {bundle.name}: no memory for {size} windows at a time; going on with {size // 2}"
-            print(told, file=sys.stderr, flush=True)
-
-    @staticmethod
-    def _computed(bundle: Bundle, windows: Sequence[Window], size: int) -> list[tuple[Decoded, Apart]]:
-        # The shape is always the same, so that the same arithmetic is done for a window wherever it stands.
-        features = [window.features for window in windows]
-        if bundle.preprocessor.counts_frames:
-            steps = {sense: value.shape[TIME_AXIS[sense]] for sense, value in features[0].items()}
-        else:
-            features += [{}] * (size - len(windows))
-            steps = _steps(bundle)
-        batch, lengths = collate(features, steps)
-        moved = [{sense: value.to(bundle.device) for sense, value in part.items()} for part in (batch, lengths)]
-        count = len(windows)
-        with torch.inference_mode():
-            if not has_several_senses(bundle.network):
-                return [(said, {}) for said in bundle.objective.decode(bundle.network(*moved))[:count]]
-            outputs = cast(Network, bundle.network).answers_by_senses(*moved)
-        decoded = {used: bundle.objective.decode(output)[:count] for used, output in outputs.items()}
-        every = max(decoded, key=len)
-        return [(decoded[every][row], {used: rows[row] for used, rows in decoded.items()}) for row in range(count)]
 
     def _close_if_done(self, job: Job) -> None:
         file = self.open[job]
@@ -281,22 +223,6 @@ def _sketched(bundles: Sequence[Bundle]) -> list[str]:
     looking = [bundle.name for bundle in bundles if bundle.preprocessor.video is not None]
     listening = [bundle.name for bundle in bundles if bundle.preprocessor.audio is not None]
     return [*looking[:1], *listening[:1]]
-
-
-def _quiet_sec(bundle: Bundle) -> float:
-    """Of silence at the edges of a recording, in whole steps, so that the steps of all its windows lie on one grid."""
-    asked_sec = bundle.preprocessor.edge_sec(bundle.objective.edge_silence_sec)
-    return ceil(asked_sec / bundle.step_sec - 1e-6) * bundle.step_sec if asked_sec else 0.0
-
-
-def _steps(bundle: Bundle) -> dict[str, int]:
-    """Length of each sense's time axis in any batch: that of a window, and of the silence at both its edges."""
-    edges_sec = 2.0 * _quiet_sec(bundle)
-    preprocessor = bundle.preprocessor
-    return {
-        sense: steps + round(edges_sec / preprocessor.frame_sec(sense))
-        for sense, steps in preprocessor.window_steps.items()
-    }
 
 
 def _needs_speech(bundle: Bundle, turns: bool) -> bool:

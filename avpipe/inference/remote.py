@@ -10,8 +10,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-import fsspec
-
 from avpipe.errors import ArgumentError, printable
 from avpipe.inference.prediction import Job
 from avpipe.inference.workers import Limits, Send, worked
@@ -49,12 +47,20 @@ def find_remote(given: str) -> list[Job]:
     if _suffix(given) in MEDIA_SUFFIXES:
         return [remote_job(given)]
     with _told(f"input={_named(given)}"):
-        system, path = fsspec.url_to_fs(given)
+        system, path = _system(given)
         found = sorted(system.unstrip_protocol(each) for each in system.find(path))
     jobs = [remote_job(url) for url in found if _suffix(url) in MEDIA_SUFFIXES]
     if not jobs:
         raise ArgumentError(f"input={_named(given)}", "no media file there", "name a media file, or a folder of them")
     return jobs
+
+
+def _system(url: str) -> tuple[Any, str]:
+    """What a URL lies on, and its path there."""
+    import fsspec  # only where a URL is given
+
+    system, path = fsspec.url_to_fs(url)
+    return system, path
 
 
 @contextmanager
@@ -99,7 +105,7 @@ class _Fetched:
 def version_of(job: Job) -> str:
     """What changes with the content of a remote file, without fetching it; empty: nothing is told."""
     try:
-        system, path = fsspec.url_to_fs(job.url)
+        system, path = _system(job.url)
         return _version(system.info(path))
     except Exception:  # fetching it will tell
         return ""
@@ -148,7 +154,7 @@ class Fetcher:
 def _fetch(max_bytes: float | None, job: Job, send: Send) -> None:
     """What a process does: tells of each block that comes, and at last of the file."""
     try:
-        system, path = fsspec.url_to_fs(job.url)
+        system, path = _system(job.url)
         with (
             system.open(path, "rb", block_size=_BLOCK_BYTES, cache_type="readahead") as source,
             job.path.open("wb") as file,

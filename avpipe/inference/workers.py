@@ -32,6 +32,8 @@ Send = Callable[[Any], None]
 Work = Callable[[Any, Send], None]
 """Does a job, and sends what there is to tell; it must have a pickle where processes are not forked."""
 
+Settle = Callable[[], None]
+
 AnyJob = TypeVar("AnyJob")
 
 
@@ -69,8 +71,12 @@ class _Worker:
     """When it last said something, or was given its job."""
 
 
+def _nothing() -> None:
+    pass
+
+
 def decoded(
-    jobs: Iterable[Job], requests: Sequence[Request], workers: int, limits: Limits
+    jobs: Iterable[Job], requests: Sequence[Request], workers: int, limits: Limits, settle: Settle = _nothing
 ) -> Iterator[tuple[Job, Message]]:
     """Every message of every job; those of one job in order, those of several jobs mixed.
 
@@ -79,6 +85,7 @@ def decoded(
         requests: one a bundle.
         workers: processes; 0 decodes here, between the network's batches and without limits.
         limits: of each process.
+        settle: waits until no other thread computes; called before a process takes another's place.
     """
     if workers == 0:
         for job in jobs:
@@ -90,7 +97,7 @@ def decoded(
         return Failed(f"{printable(str(job.path))}: {reason}", "error")
 
     work = partial(_send_decoded, tuple(requests))
-    yield from worked(jobs, work, workers, (Finished, Failed), lost, limits)
+    yield from worked(jobs, work, workers, (Finished, Failed), lost, limits, settle)
 
 
 def _send_decoded(requests: Sequence[Request], job: Job, send: Send) -> None:
@@ -105,6 +112,7 @@ def worked(
     last: tuple[type, ...],
     lost: Callable[[AnyJob, str], Any],
     limits: Limits,
+    settle: Settle = _nothing,
 ) -> Iterator[tuple[AnyJob, Any]]:
     """Every message of every job; those of one job in order, those of several jobs mixed.
 
@@ -115,6 +123,7 @@ def worked(
         last: what the last message of a job is an instance of.
         lost: the last message for a job whose process ended on it, from the job and the reason.
         limits: of each process.
+        settle: waits until no other thread computes; called before a process takes another's place.
     """
     queue = iter(jobs)
     with _crew(work, workers, limits) as crew:
@@ -129,7 +138,7 @@ def worked(
                 except (EOFError, ConnectionError):
                     worker.process.join()
                     message = lost(job, _obituary(worker.process.exitcode, limits))
-                    _replace(worker, work, limits)
+                    _replace(worker, work, limits, settle)
                 worker.heard_at = time.monotonic()
                 yield job, message
                 if isinstance(message, last):
@@ -137,7 +146,7 @@ def worked(
             for worker in _hanging(busy.values(), limits):
                 reason = f"nothing came of it for {limits.timeout_sec:g} s; raise timeout_sec if it can be trusted"
                 yield worker.job, lost(worker.job, reason)
-                _replace(worker, work, limits)
+                _replace(worker, work, limits, settle)
                 _assign(worker, queue)
 
 
@@ -199,8 +208,9 @@ def _end(worker: _Worker) -> None:
     worker.process.join()
 
 
-def _replace(worker: _Worker, work: Work, limits: Limits) -> None:
+def _replace(worker: _Worker, work: Work, limits: Limits, settle: Settle) -> None:
     _end(worker)
+    settle()  # a lock that another thread holds would stay locked in the fork
     fresh = _start(work, limits)
     worker.process, worker.connection = fresh.process, fresh.connection
 

@@ -10,6 +10,7 @@ from avpipe.networks.fusion import Concatenation, GatedFusion, Identity, LowRank
 from avpipe.networks.lenet5 import LeNet5
 from avpipe.networks.levels import Stage, encoders_of, stages_of
 from avpipe.networks.lips import LipEncoder
+from avpipe.networks.masking import ignores_padding
 from avpipe.networks.motion import MotionEncoder
 from avpipe.networks.network import Network, Output, subsets
 from avpipe.networks.pooling import AttentivePooling, MeanPooling, SegmentPooling, StatisticsPooling
@@ -65,6 +66,7 @@ __all__ = [
     "account",
     "encoders_of",
     "folded",
+    "ignores_padding",
     "layer_arithmetic",
     "stages",
     "stages_of",

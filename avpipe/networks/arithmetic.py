@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import FlopCounterMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from avpipe.features import Features
@@ -99,6 +98,9 @@ def account(
     for value, axes in inputs:
         watch.traced[value] = of_input(value.shape, axes)
     try:
+        # Which loads a compiler, where there is one, that only counting waits for.
+        from torch.utils.flop_counter import FlopCounterMode
+
         with torch.no_grad(), FlopCounterMode(display=False) as counter, watch:
             network(*arguments)
     finally:

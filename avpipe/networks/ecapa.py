@@ -90,6 +90,8 @@ class EcapaEncoder(nn.Module):
         are a fraction of theirs.
     """
 
+    ignores_padding = True
+
     def __init__(
         self,
         n_mels: int = 64,

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from avpipe.features import Features
+from avpipe.networks.masking import ignores_padding
 from avpipe.networks.network import Network, Output, subsets
 
 
@@ -46,6 +47,11 @@ class Ensemble(nn.Module):
             one after the other, if each has one.
         """
         return self._joined([member(features, lengths) for member in self.members])
+
+    @property
+    def ignores_padding(self) -> bool:
+        """Whether all members do."""
+        return ignores_padding(*self.members)
 
     @property
     def senses(self) -> tuple[str, ...]:

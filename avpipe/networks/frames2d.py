@@ -22,6 +22,8 @@ class FrameEncoder2d(nn.Module):
         arXiv:1406.2199, with frame differences for optical flow and both streams in one network.
     """
 
+    ignores_padding = True
+
     def __init__(self, channels: Sequence[int] = (24, 48, 96, 128), stem_stride: int = 4, parts: int = 1) -> None:
         super().__init__()
         stem, *stages = channels

@@ -22,6 +22,8 @@ class LipEncoder(nn.Module):
         stage, and kernels of 5 pixels in place of 7.
     """
 
+    ignores_padding = True
+
     def __init__(self, channels: Sequence[int] = (16, 32, 64, 96), parts: int = 2) -> None:
         super().__init__()
         stem, *stages = channels

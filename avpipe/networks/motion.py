@@ -152,6 +152,8 @@ class MotionEncoder(nn.Module):
         noise: of the same.
     """
 
+    ignores_padding = True
+
     def __init__(
         self,
         shares: Sequence[float] = (0.05, 0.01),

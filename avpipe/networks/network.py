@@ -10,6 +10,7 @@ from torch.nn.functional import pad
 
 from avpipe.features import Features
 from avpipe.networks.auxiliary import AuxiliaryHead
+from avpipe.networks.masking import ignores_padding
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,10 @@ class Encoder(Protocol):
     """From one sense's features to a sequence of vectors.
 
     Its ``forward(features, lengths)`` takes (B, ...) and true lengths (B,) in steps of time, and returns the sequence
-    (B, out_dim, steps) with its lengths (B,). One whose authors train heads half-way up has ``taps``, the channels of
-    the maps that these see by name, and ``with_taps``, which returns these maps besides.
+    (B, out_dim, steps) with its lengths (B,). One that has ``ignores_padding = True`` says the same, but for rounding,
+    however much padding stands behind an item: at inference a short one is not padded far. One whose authors train
+    heads half-way up has ``taps``, the channels of the maps that these see by name, and ``with_taps``, which returns
+    these maps besides.
     """
 
     out_dim: int
@@ -116,6 +119,11 @@ class Network(nn.Module):
     def senses(self) -> tuple[str, ...]:
         """Names of those that it has."""
         return tuple(self.encoders)
+
+    @property
+    def ignores_padding(self) -> bool:
+        """Whether its encoders do; whatever stands behind them does."""
+        return ignores_padding(*self.encoders.values())
 
     def forward(self, features: Features, lengths: dict[str, Tensor]) -> Output:
         """

@@ -62,6 +62,8 @@ class ResidualEncoder2d(nn.Module):
         strides tells unseen voices apart far better (RAVDESS emotion, UAR on held-out training actors: 0.56 for 0.46).
     """
 
+    ignores_padding = True
+
     def __init__(
         self,
         channels: Sequence[int] = (16, 24, 48, 96),

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from avpipe.features import Features, Preprocessor
-from avpipe.networks.masking import time_mask
+from avpipe.networks.masking import ignores_padding, time_mask
 from avpipe.networks.network import Encoder, Output
 from avpipe.networks.time_conv import TimeConv
 
@@ -57,6 +57,11 @@ class SequenceNetwork(nn.Module):
     def num_outputs(self) -> int:
         """Width of the head."""
         return self.head.out_channels
+
+    @property
+    def ignores_padding(self) -> bool:
+        """Whether its encoders do; the layers over all senses do."""
+        return ignores_padding(*self.encoders.values())
 
     @property
     def time_stride(self) -> int:

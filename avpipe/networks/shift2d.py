@@ -65,6 +65,8 @@ class ShiftEncoder2d(nn.Module):
         as those before its first do.
     """
 
+    ignores_padding = True
+
     def __init__(self, channels: Sequence[int] = (24, 48, 96, 128), blocks: int = 1, fraction: float = 0.125) -> None:
         super().__init__()
         if blocks < 1 or not 0.0 <= fraction <= 0.5:

@@ -5,7 +5,7 @@ from typing import cast
 
 from torch import Tensor, nn
 
-from avpipe.networks.masking import time_mask
+from avpipe.networks.masking import ignores_padding, time_mask
 from avpipe.networks.network import Encoder
 
 
@@ -102,6 +102,11 @@ class TimeConvEncoder(TimeConv):
         self.front = front  # first, since layers are told in the order of the data
         self._begin(cast(Encoder, front).out_dim, channels, kernels, dropout)
         self.context_steps += getattr(front, "context_steps", 0)
+
+    @property
+    def ignores_padding(self) -> bool:
+        """Whether the front end does; what is behind it does."""
+        return ignores_padding(self.front)
 
     @property
     def time_stride(self) -> int:

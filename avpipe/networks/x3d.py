@@ -99,6 +99,8 @@ class X3dEncoder(nn.Module):
         network that this encoder is part of, not a layer of 2048 units.
     """
 
+    ignores_padding = True
+
     def __init__(
         self,
         channels: Sequence[int] = (12, 24, 48, 96),

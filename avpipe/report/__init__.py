@@ -45,24 +45,22 @@ __all__ = [
     "write_training_report",
 ]
 
-_PAGES = (
-    "contact_sheet",
-    "cross_validation",
-    "denoising",
-    "exhibits",
-    "layers",
-    "leakage",
-    "predictions",
-    "scores",
-    "sketch",
-    "sweep",
-)
+_PAGES = {
+    "contact_sheet": ("write_contact_sheet",),
+    "cross_validation": ("CrossValidationReport", "FoldRow", "write_cross_validation_report"),
+    "denoising": ("write_denoise_report",),
+    "exhibits": ("explained",),
+    "layers": ("write_layer_picture",),
+    "leakage": ("LeakageReport", "write_leakage_report"),
+    "predictions": ("located", "write_prediction_report"),
+    "scores": ("EvaluationReport", "TrainingReport", "write_evaluation_report", "write_training_report"),
+    "sketch": ("Sketch", "Thumbnail"),
+    "sweep": ("SweepReport", "write_sweep_report"),
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:
-        for page in _PAGES:
-            module = import_module(f"avpipe.report.{page}")
-            if name in vars(module):
-                return vars(module)[name]
+    for page, names in _PAGES.items():
+        if name in names:
+            return getattr(import_module(f"avpipe.report.{page}"), name)
     raise AttributeError(f"module 'avpipe.report' has no attribute {name!r}")

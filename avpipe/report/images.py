@@ -3,13 +3,16 @@
 import base64
 import io
 import tempfile
+from functools import cache
 from pathlib import Path
 
-import matplotlib
 import numpy as np
-from matplotlib.image import imsave
+from PIL import Image
 
 from avpipe.media import UnwritableMedia, write_audio
+
+_MAGMA = "00000309071f1a10413010654a107961187f792281912a80a9327cc23a75d9466aec585ff7715bfc8e63feaa74fec689fde1a3fbfcbf"
+"""Every fifteenth colour of matplotlib's map of that name, red, green and blue in hexadecimal digits."""
 
 MAX_COLUMNS = 600
 """A mel picture is no wider; neighbouring frames are averaged."""
@@ -40,7 +43,7 @@ def jpeg_bytes(pixels: np.ndarray) -> bytes:
         pixels: (H, W, 3), uint8.
     """
     buffer = io.BytesIO()
-    imsave(buffer, np.ascontiguousarray(pixels), format="jpg", pil_kwargs={"quality": 82, "subsampling": 0})
+    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "jpeg", quality=82, subsampling=0)
     return buffer.getvalue()
 
 
@@ -55,7 +58,19 @@ def mel_pixels(mel: np.ndarray, max_columns: int = MAX_COLUMNS) -> np.ndarray:
     mel = np.nan_to_num(np.add.reduceat(mel, cuts[:-1], axis=1) / np.diff(cuts))
     low, high = np.percentile(mel, (1, 99))
     scaled = np.clip((mel - low) / max(high - low, 1e-6), 0, 1)
-    return np.asarray(matplotlib.colormaps["magma"](scaled[::-1], bytes=True))[..., :3]
+    return _magma()[np.minimum(256 * scaled[::-1], 255).astype(np.uint8)]
+
+
+@cache
+def _magma() -> np.ndarray:
+    """Colours from dark to bright, for those who do not wait for matplotlib.
+
+    Shape:
+        returns (256, 3), uint8.
+    """
+    known = np.frombuffer(bytes.fromhex(_MAGMA), np.uint8).reshape(-1, 3)
+    places = np.linspace(0, 255, len(known))
+    return np.stack([np.interp(np.arange(256), places, channel) for channel in known.T], 1).round().astype(np.uint8)
 
 
 def strip_pixels(frames: np.ndarray, count: int = 6) -> np.ndarray:
@@ -80,6 +95,8 @@ def heated_pixels(pixels: np.ndarray, heat: np.ndarray) -> np.ndarray:
     places = [np.arange(side) * have // side for side, have in zip(pixels.shape[1:3], heat.shape[1:3], strict=True)]
     heat = heat[:, places[0]][:, :, places[1]]
     grey = (pixels @ np.array([0.299, 0.587, 0.114]))[..., np.newaxis]
+    import matplotlib  # the one picture here that needs it
+
     colours = np.asarray(matplotlib.colormaps["inferno"](heat, bytes=True))[..., :3]
     share = 0.75 * heat[..., np.newaxis]
     return np.asarray((1.0 - share) * grey + share * colours).round().astype(np.uint8)

@@ -282,7 +282,7 @@ def test_training_refuses_a_wrong_word_before_torch_is_loaded(tmp_path, argument
 def test_a_run_that_is_stopped_while_it_loads_is_one_line(tmp_path):
     done = loading_torch(tmp_path, "raise KeyboardInterrupt")
     assert done.returncode == 130
-    assert one_line(done.stderr) == "avpipe: stopped; the same command goes on"
+    assert one_line(done.stderr) == "avpipe: interrupted; what is done is kept, and the same command goes on"
 
 
 @pytest.mark.parametrize(

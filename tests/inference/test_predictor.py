@@ -13,12 +13,13 @@ from avpipe.corpora import Example
 from avpipe.errors import ArgumentError, RunStopped
 from avpipe.features import collate
 from avpipe.inference import Job, Predictor
+from avpipe.inference.batches import Batches
 from avpipe.inference.decoding import Request, Window, decode
 from avpipe.media import stream_clips, write_audio, write_video
 from avpipe.training.data import ValidationWindows
 from avpipe.training.recordings import Reader, measure
 from tests.synthetic import noise, tone, write_coloured_video, write_text_named_wav
-from tests.tiny import VIDEO, save_tiny_bundle
+from tests.tiny import AUDIO, VIDEO, save_tiny_bundle
 
 
 class Collected:
@@ -70,6 +71,57 @@ def test_answers_are_bit_equal_in_any_order_among_any_neighbours_with_any_worker
     assert answers([bundle], jobs, workers=3) == expected
     for job in jobs:
         assert answers([bundle], [job]) == {job.name: expected[job.name]}
+
+
+def test_answers_are_bit_equal_with_any_number_of_threads(bundle, video_bundle, jobs):
+    expected = answers([bundle, video_bundle], jobs)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        assert answers([bundle, video_bundle], jobs, workers=2) == expected
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_answers_that_wait_for_an_earlier_window_are_few(bundle, tmp_path, monkeypatch):
+    # Silence is trimmed, so that the first window is of a length that no other has; its batch will not fill.
+    preprocessor = instantiate({**AUDIO["preprocessor"], "audio": {**AUDIO["preprocessor"]["audio"], "trim_db": 30.0}})
+    trimming = replace(bundle, preprocessor=preprocessor)
+    waveform = noise(60.0)
+    waveform[:, : 16000 * 3 // 4] = 0.0
+    write_audio(tmp_path / "long.wav", waveform, 16000)
+    job = Job("long.wav", tmp_path / "long.wav")
+    expected = answers([trimming], [job])["long.wav"]
+    windows = expected["tasks"]["tones"]["windows"]
+    assert [window["start_sec"] for window in windows] == [0.5 * place for place in range(119)]
+    held = []
+    genuine = Batches._hold
+
+    def watched(self, plan, entry, said, apart):
+        genuine(self, plan, entry, said, apart)
+        held.append(max((len(line.held) for line in self._lines.values()), default=0))
+
+    monkeypatch.setattr(Batches, "_hold", watched)
+    monkeypatch.setattr("avpipe.inference.batches._MOST_HELD", 20)
+    assert answers([trimming], [job])["long.wav"] == expected
+    assert 20 < max(held) < 50
+
+
+def test_short_windows_are_not_computed_at_full_length(bundle, jobs, monkeypatch):
+    widths = []
+    genuine = type(bundle.network).forward
+
+    def watched(self, features, lengths):
+        widths.append(features["audio"].shape[3])
+        return genuine(self, features, lengths)
+
+    monkeypatch.setattr(type(bundle.network), "forward", watched)
+    full = bundle.preprocessor.window_steps["audio"]
+    answers([bundle], [job for job in jobs if job.name == "00.wav"])
+    assert widths[0] == -(-3 * full // 8)  # 0.3 s of 1 s
+    monkeypatch.setattr(type(bundle.network), "ignores_padding", False)
+    answers([bundle], [job for job in jobs if job.name == "00.wav"])
+    assert widths[1:] == [full]
 
 
 def test_another_batch_size_changes_next_to_nothing(bundle, jobs):
@@ -217,7 +269,7 @@ def test_without_memory_for_a_batch_half_of_it_gives_the_same_answers(bundle, jo
         return genuine(self, features, lengths)
 
     monkeypatch.setattr(type(bundle.network), "forward", scarce)
-    said = answers([bundle], jobs)
+    said = answers([bundle], jobs, batch_size=16)
     assert {name: record["status"] for name, record in said.items()} == {
         name: record["status"] for name, record in expected.items()
     }
