@@ -33,7 +33,8 @@ where it was stopped, and ends with the weights of a run that never was.
                 of transcripts: transcription (letters), transcription_words, transcription_pieces (pieces of words:
                 objective.num_pieces=200, pip install "avpipe[subwords]")
   split.by      auto (official, else group), official, group, random
-  data          data.batch_size, data.workers, data.sampling=natural|balanced|companions
+  data          data.batch_size, data.sampling=natural|balanced|companions; data.workers, data.prefetch, data.threads:
+                auto, or numbers (processes that load, batches that each holds ready, threads that torch computes on)
   cache         decoded, features (where the augmentation is of features alone), none; cache.path, cache.max_gb
   augment       mel, words, voice, speech, noisy, features, mixup, cutmix, frames, frames_strong, frames_lit, lips,
                 none, and others (avpipe list)
@@ -51,6 +52,7 @@ where it was stopped, and ends with the weights of a run that never was.
   select        epoch that becomes the bundle: last or best
   patience      epochs without a better validation score until training stops
   calibration   calibration.refuse_right: part of the right validation answers that become "unknown"
+  profile       true: measure where the time goes, and write profile.md, profile.json and profile.png (slower on a GPU)
   logger        [csv], [csv,tensorboard]
   -m            a sweep: a training for each combination of values with commas (encoder=a,b optim.lr=1e-3,3e-4), each in
                 a folder of its own, and sweep.html, sweep.json, sweep.csv over all; the same command runs what is
