@@ -126,12 +126,12 @@ def configured(task: str, corpus: str, epochs: int, folder: Path, *more: str) ->
     return plain(compose("train", [*overrides, f"run_dir={folder}", *more]))
 
 
-def network_bound(config: dict[str, Any], batch: Batch) -> Bound:
+def network_bound(config: dict[str, Any], batch: Batch, clock: Seconds = time.perf_counter) -> Bound:
     """Seconds a sample of its multiply-adds at the matrix peak; gradients take twice those of the answer."""
     network = instantiate({**config["network"], "num_outputs": int(batch.targets.max()) + 1})
     counted = multiply_adds(lambda: network(batch.features, batch.lengths))
     what, job, times = at_the_matrix_peak(3 * counted / len(batch.targets))
-    return Bound(what, medians({what: job})[what] * times)
+    return Bound(what, medians({what: job}, clock=clock)[what] * times)
 
 
 def cached(task: str, corpus: str, epochs: int, rounds: int, by_processor: bool = False) -> Row:
@@ -149,7 +149,7 @@ def cached(task: str, corpus: str, epochs: int, rounds: int, by_processor: bool 
             took["a bare PyTorch loop"].append(1 / statistics.median(bare(config, batches, epochs, clock)[1:]))
             ours(config, watch)
             took["avpipe"].append(1 / statistics.median(watch.rates[1:]))
-        bound = network_bound(config, batches[0])
+        bound = network_bound(config, batches[0], clock)
     medianed = {name: statistics.median(seconds) for name, seconds in took.items()}
     note = f"media files opened, by epoch: {watch.opened}" + ("; seconds of one processor" if by_processor else "")
     return Row("training", f"a sample of {task} on cached {corpus}", medianed, bound, note=note)
