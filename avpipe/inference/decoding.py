@@ -44,7 +44,7 @@ class Window:
     end_sec: float
     arrays: dict[str, np.ndarray]
     silent: bool
-    """Whether there is nothing to be heard in it."""
+    """Whether there is nothing to be heard in it; it then has no features of sound, unless it has no others."""
     quiet_sec: float = 0.0
     """Of silence that its features have in front of it; below 0: so much of its beginning they lack."""
     views: int = 1
@@ -105,7 +105,7 @@ def decode(job: Job, requests: Sequence[Request]) -> Iterator[Message]:
                 with single_threaded():
                     start_sec, whole = clip.start_sec, clip
                     clip = requests[plan].preprocessor.cut(clip, boxes.get(plan))
-                    views = [each for each in requests[plan].views(clip, is_first, is_last) if each]
+                    views = [_heard(each, silent) for each in requests[plan].views(clip, is_first, is_last) if each]
                     if plan in tracks:
                         tracks[plan].add(clip)
                     if sketch is not None and requests[plan].sketched and views:
@@ -124,6 +124,11 @@ def decode(job: Job, requests: Sequence[Request]) -> Iterator[Message]:
         yield Failed(_about(job, error), "abstained")
     except MediaError as error:
         yield Failed(_about(job, error), "error")
+
+
+def _heard(features: Features, silent: bool) -> Features:
+    """Without the sound of a window in which there is nothing to be heard, where there is something to be seen."""
+    return {sense: value for sense, value in features.items() if sense != "audio" or not silent or len(features) == 1}
 
 
 def _about(job: Job, error: MediaError) -> str:

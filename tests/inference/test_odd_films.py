@@ -92,6 +92,13 @@ def test_an_odd_film_is_answered(answered, name):
     assert row["coverage"]["frames_decoded"] > 0
 
 
+def test_what_is_much_shorter_than_a_window_says_so(answered):
+    rows = answered[0]
+    assert rows["one_frame.mp4"]["reason"] == "tones: shorter than a window of 0.5 s: judged by 0.04 s"
+    assert rows["a_tenth.mp4"]["reason"] == "tones: shorter than a window of 0.5 s: judged by 0.1 s"
+    assert not any(rows[name]["reason"] for name in FILMS if name not in ("one_frame.mp4", "a_tenth.mp4"))
+
+
 def test_sound_without_pictures_is_one_line(answered):
     row = answered[0]["only_sound.wav"]
     assert row["status"] == "abstained"
