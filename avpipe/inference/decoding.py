@@ -119,6 +119,9 @@ def decode(job: Job, requests: Sequence[Request]) -> Iterator[Message]:
                 speech = {plan: track.stretches() for plan, track in tracks.items()}
                 thumbnail = None if sketch is None else sketch.thumbnail()
             missing = {plan: error.reason for plan, error in clips.absent.items()}
+            for plan, track in boxes.items() if job.end_sec is None else ():
+                if note := track.note_of_times(job.start_sec + clips.coverage.asked_sec):
+                    notes[plan] = "; ".join(filter(None, [notes.get(plan), note]))
             yield Finished(clips.coverage, missing, speech, clips.sound_rate, notes, thumbnail)
     except NoSuchStream as error:
         yield Failed(_about(job, error), "abstained")
