@@ -55,7 +55,7 @@ class CutLists(Corpus):
 
     name = "cut_lists"
     has_classes = False
-    sought = "write FILM.csv beside each film, with the columns start_sec and end_sec, a line a cut (see data/README.md)"
+    sought = "write FILM.csv beside each film, a line a transition with its start_sec and end_sec (see data/README.md)"
 
     def __init__(self, root: str | Path | None = None, licence: str = "not stated") -> None:
         self.root = find_root(self.name, root, "cut_lists", "films with lists of their cuts (see data/README.md)")

@@ -7,7 +7,6 @@ from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 
-import av
 from av.container import InputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream

@@ -44,7 +44,7 @@ def test_a_table_of_shots_is_a_list_too(tmp_path):
 
 def test_a_folder_without_lists_says_what_is_wanted(tmp_path):
     write_film(tmp_path / "a.mkv")
-    with pytest.raises(CorpusError, match=r"cut_lists; write FILM\.csv beside each film, with the columns start_sec"):
+    with pytest.raises(CorpusError, match=r"cut_lists; write FILM\.csv beside each film, a line a transition"):
         CutLists(tmp_path).examples()
 
 
