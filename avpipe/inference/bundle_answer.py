@@ -39,11 +39,15 @@ class BundleAnswer:
     """Of a bundle of several senses."""
     heard: bool = False
     """Whether there was anything to be heard in a window."""
+    seen: bool | None = None
+    """Whether there was anything to be seen in a window; None: none had pictures."""
 
     def add(self, window: Window, said: Decoded, apart: Apart) -> None:
         """Enter what was said of a window, and what by some of its senses alone."""
         seconds = window.end_sec - window.start_sec
         self.heard = self.heard or not window.silent
+        if "video" in window.arrays:
+            self.seen = bool(self.seen) or not window.blank
         if apart:
             self.senses.add(self.bundle.objective, apart, [*window.arrays], seconds)
         if window.views > 1:
@@ -104,6 +108,8 @@ class BundleAnswer:
         if rate and wanted > rate:
             yield f"recorded at {rate} Hz, and learned from {wanted} Hz"
         yield from self._short()
+        if self.seen is False and not self.bundle.preprocessor.counts_frames:
+            yield "there is nothing to be seen in its pictures"
         yield from self._lacked(rate is not None)
 
     def _short(self) -> Iterator[str]:
