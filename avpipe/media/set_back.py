@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeAlias
 
 from av.container import InputContainer
 from av.packet import Packet
@@ -16,14 +17,18 @@ from avpipe.media import containers
 SET_BACK_SEC = 0.5
 """Packets are stored by rising decoding times: one that is so much earlier begins another film."""
 
+_Packet: TypeAlias = "Packet[VideoStream]"
+
 _JOINABLE = frozenset(("mpegts", "mpeg"))
 """Formats that are still one file when they are put end to end, as camcorders and recorders do."""
 
 
 def continued(
-    packets: Iterable[Packet[VideoStream]], container: InputContainer, time_base: Fraction, period_sec: float
-) -> Iterator[Packet[VideoStream]]:
+    packets: Iterable[_Packet], container: InputContainer, time_base: Fraction, period_sec: float
+) -> Iterator[_Packet]:
     """The packets of a stream, those behind a clock that was set back with times that follow on the ones before.
+
+    One packet by itself that lies far ahead of both its neighbours is of a broken clock, and gets no time.
 
     Args:
         packets: in the order of the file.
@@ -37,7 +42,9 @@ def continued(
     least, period = int(SET_BACK_SEC / time_base), round(Fraction(period_sec) / time_base)
     offset = end = 0
     last: int | None = None
-    for packet in packets:
+    for packet, following in _with_following(packets):
+        if last is not None and _is_ahead(packet, following, last - offset, least):
+            packet.pts = packet.dts = None
         if packet.dts is not None:
             if last is not None and packet.dts + offset < last - least:
                 offset = end - (packet.dts if packet.pts is None else packet.pts)
@@ -49,11 +56,40 @@ def continued(
         yield packet
 
 
-def is_set_back(path: Path) -> bool:
+def _with_following(packets: Iterable[_Packet]) -> Iterator[tuple[_Packet, _Packet | None]]:
+    """Each packet with the one behind it, also where the file then breaks off."""
+    held: _Packet | None = None
+    try:
+        for packet in packets:
+            if held is not None:
+                yield held, packet
+            held = packet
+    except containers.BREAKS_OFF:
+        if held is not None:
+            yield held, None
+        raise
+    if held is not None:
+        yield held, None
+
+
+def _is_ahead(packet: _Packet, following: _Packet | None, last: int, least: int) -> bool:
+    """Whether a packet lies far behind the last one, and the following one between the two."""
+    if packet.dts is None or following is None or following.dts is None:
+        return False
+    return packet.dts > last + least and last <= following.dts < packet.dts - least
+
+
+def is_set_back(path: Path, container: InputContainer) -> bool:
     """Whether a file's clock is set back somewhere: the same time may then be found twice in it, and no seek is safe.
 
-    All packets are read for it, once; nothing is decoded.
+    All packets are read for it, once; nothing is decoded. Of formats that cannot be joined nothing is read.
+
+    Args:
+        path: of the file.
+        container: of it, which stays where it is.
     """
+    if container.format.name not in _JOINABLE:
+        return False
     stat = path.stat()
     return _is_set_back(path, stat.st_size, stat.st_mtime_ns)
 
@@ -61,8 +97,6 @@ def is_set_back(path: Path) -> bool:
 @lru_cache(maxsize=1024)
 def _is_set_back(path: Path, size_bytes: int, changed_ns: int) -> bool:
     with containers.open_container(path) as container:
-        if container.format.name not in _JOINABLE:
-            return False
         last: dict[int, int] = {}
         try:
             for packet in container.demux():

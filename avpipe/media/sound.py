@@ -177,7 +177,7 @@ class AvSoundReader:
         return stream
 
     def _open_at(self, start_sec: float) -> None:
-        first, from_start = None, start_sec <= PREROLL_SEC or is_set_back(self._path)
+        first, from_start = None, start_sec <= PREROLL_SEC or is_set_back(self._path, self._container)
         if not from_start:
             try:
                 self._seek(start_sec - PREROLL_SEC)

@@ -82,7 +82,7 @@ class FrameReader:
     def _open_at(self, start_sec: float) -> None:
         """Stand before the frame on show at a time: seek back and further back, at last read from the beginning."""
         first = None
-        for back_sec in SEEK_BACK_SEC if start_sec > 0 and not is_set_back(self._path) else ():
+        for back_sec in SEEK_BACK_SEC if start_sec > 0 and not is_set_back(self._path, self._container) else ():
             if start_sec > back_sec and (first is None or self._seconds(first) > start_sec + self.tolerance_sec):
                 first = self._first_frame_from(start_sec - back_sec, start_sec)
         self.from_beginning = first is None or self._seconds(first) > start_sec + self.tolerance_sec

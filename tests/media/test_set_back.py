@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from avpipe.media import WindowPlan, read_clip, stream_clips, write_video
+from avpipe.media import WindowPlan, containers, read_clip, stream_clips, write_video
 from avpipe.media.clip import ClipFormat
+from avpipe.media.set_back import continued
 from tests.synthetic import tone
 
 WHOLE = ClipFormat(audio=True, video=True)
@@ -40,6 +41,18 @@ def test_the_second_film_follows_the_first(joined):
     assert coverage.decoded_sec == pytest.approx(coverage.asked_sec, abs=0.05)
     assert coverage.frames_lost == 0
     assert clip.waveform.shape[1] / clip.sample_rate == pytest.approx(4.0, abs=0.3)
+
+
+def test_a_packet_far_ahead_of_its_neighbours_has_a_broken_clock(tmp_path):
+    write_video(tmp_path / "x.ts", grey(range(20, 70)), codec="libx264", options={"bf": "0"})
+    with containers.open_container(tmp_path / "x.ts") as container:
+        stream = container.streams.video[0]
+        packets = [packet for packet in container.demux(stream) if packet.dts is not None]
+        stamps = [packet.pts for packet in packets]
+        packets[20].dts += 3600 * 90_000
+        packets[20].pts += 3600 * 90_000
+        found = [packet.pts for packet in continued(packets, container, stream.time_base, 0.04)]
+    assert found == [*stamps[:20], None, *stamps[21:]]
 
 
 @pytest.mark.parametrize("start_sec", [0.8, 1.6, 2.4, 3.4])
