@@ -106,6 +106,8 @@ class FolderRun:
                 sheets = write_sheets(self.output, journal.records(jobs), find, predictor.workers, predictor.limits)
             page = self.output / "report.html"
             records, thumbnail = journal.records(jobs), journal.thumbnail
-            write_prediction_report(page, records, self.root, totals, thumbnail=thumbnail, sheets=sheets)
+            notices = [bundle.notice for bundle in self.predictor.bundles if bundle.notice]
+            told = {"thumbnail": thumbnail, "sheets": sheets, "notices": notices}
+            write_prediction_report(page, records, self.root, totals, **told)
             write_text(self.output / "summary.json", json.dumps(totals, indent=2, ensure_ascii=False) + "\n")
         return totals
