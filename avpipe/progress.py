@@ -41,7 +41,7 @@ def _lines(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
 
 
 def age_of_process_sec() -> float:
-    """How long ago this process began, with all that it has loaded since; 0 where the system (not Linux) does not tell."""
+    """How long ago this process began, before it loaded anything; 0 where the system (not Linux) does not tell."""
     try:
         # The name of the program, in brackets, may hold blanks and brackets of its own.
         fields = Path("/proc/self/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()

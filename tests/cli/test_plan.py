@@ -68,7 +68,7 @@ def test_what_is_answered_is_told_apart(bundle, media, tmp_path):
     assert (rows["files"], rows["answered before"], rows["to answer"]) == ("6", "5", "1 (1 wav)")
     assert rows["length"] == "3.0 s"
     assert contents(output) == before
-    assert plan(bundle, media, output, "workers=0", "batch_size=8")[0]["answered before"] == "0"
+    assert plan(bundle, media, output, "workers=0", "batch_size=4")[0]["answered before"] == "0"
 
 
 def test_a_plan_beside_a_run_sees_what_it_has_entered(bundle, media, tmp_path):

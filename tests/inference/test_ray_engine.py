@@ -63,7 +63,7 @@ def nodes(tmp_path, count):
         taken.bind(("", 0))
         port = taken.getsockname()[1]
     address = f"127.0.0.1:{port}"
-    environment = {**os.environ, "PYTHONPATH": os.getcwd(), "RAY_AUTH_MODE": "disabled"}
+    environment = {**os.environ, "PYTHONPATH": os.getcwd(), "RAY_AUTH_MODE": "disabled", "RAY_worker_niceness": "0"}
     starts = [["--head", f"--port={port}", "--include-dashboard=false"], *[[f"--address={address}"]] * (count - 1)]
     running = []
     try:
