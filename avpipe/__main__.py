@@ -11,7 +11,7 @@ import avpipe
 from avpipe.errors import INTERRUPTED, INTERRUPTED_STATUS
 
 _CLI = Path(__file__).parent / "cli"
-_SHARED = ("command", "sweep")
+_SHARED = ("command", "learning", "sweep")
 """Modules there that are no commands."""
 
 

@@ -9,6 +9,10 @@ from avpipe.errors import ArgumentError
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
+PRECISIONS = {"32-true": None, "bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
+"""Numbers that convolutions and products are computed with at inference, as Lightning names them; sums are in 32 bits.
+None: in 32 bits too."""
+
 
 def choose_device(name: str) -> torch.device:
     """The device of that name; ``auto`` takes a CUDA GPU, else Apple's, else the CPU.

@@ -39,6 +39,8 @@ class Bundle:
     """A :class:`avpipe.networks.Network`, or one of another shape such as the denoising one."""
     objective: Objective
     device: torch.device
+    precision: str = "32-true"
+    """Of the numbers that its network computes with: one of :data:`avpipe.device.PRECISIONS`."""
 
     @property
     def step_sec(self) -> float:
@@ -171,8 +173,9 @@ def load_bundle(folder: Path, device: torch.device | None = None) -> Bundle:
         if sha256_of(folder / name) != digest:
             raise BundleError(folder / name, "changed since the bundle was saved", "copy the bundle again")
     preprocessor, network, objective = _build(folder, manifest)
-    network.to(device).eval().requires_grad_(False)
-    prove(folder, preprocessor, network, device)
+    # On the CPU, wherever it is to answer: a GPU rounds its products by more than a file's damage may change.
+    prove(folder, preprocessor, network.eval().requires_grad_(False))
+    network.to(device)
     # Every run keeps its result in a folder of one name, which would tell nothing in an answer.
     name = folder.resolve().name if folder.resolve().name != "bundle" else manifest.origin.task
     return Bundle(name, manifest.origin, manifest.digest, preprocessor, network, objective, device)

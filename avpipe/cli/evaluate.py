@@ -14,7 +14,8 @@ usage: avpipe evaluate bundle=BUNDLE corpus=CORPUS corpus.root=DIR [split=test] 
                most confident wrong answers and of four right ones; a number: of so many (pip install "avpipe[explain]")
   batch_size   windows a batch
   workers      decoding processes, auto or a number
-  device       auto, cpu, cuda, mps
+  device       auto, cpu, cuda (in bfloat16; device.precision=32-true: as on a processor), mps; device.compile=true:
+               what torch.compile makes of the network, which pays where many hours are labelled
 """
 
 import sys
@@ -22,13 +23,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from avpipe.bundle import find_bundle, load_bundle
 from avpipe.cli.command import run
 from avpipe.config import instantiate
 from avpipe.corpora import SIDES, Corpus, scored_split
-from avpipe.device import choose_device, worker_count
+from avpipe.device import worker_count
 from avpipe.errors import ArgumentError
 from avpipe.inference import tell_notices
+from avpipe.inference.computing import load_for
 from avpipe.inference.evaluate import evaluate
 from avpipe.inference.grad_cam import count_explained
 from avpipe.inference.pages import write_evaluation_page
@@ -40,7 +41,7 @@ def main(config: Mapping[str, Any]) -> int:
     part = config["split"]
     if part not in (*SIDES, "all"):
         raise ArgumentError(f"split={part}", "no such part", f"choose from: {', '.join(SIDES)}, all")
-    bundle = load_bundle(find_bundle(config["bundle"]), choose_device(config["device"]["name"]))
+    bundle = load_for(config["bundle"], config["device"])
     tell_notices([bundle])
     (bundle,) = searching([bundle], beam_settings(config["decoding"]))
     num_explained = count_explained(config["explain"], bundle)

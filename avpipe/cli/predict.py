@@ -39,7 +39,8 @@ FILM.shots.jpg (a picture a shot) and FILM.edl; other bundles of the same run la
   workers      decoding processes, auto or a number
   engine       local, or ray (pip install "avpipe[scale]"): all processors of a Ray cluster, the one of RAY_ADDRESS or
                else one of this machine; all its machines must have avpipe, and the files under the same paths
-  device       auto, cpu, cuda, mps
+  device       auto, cpu, cuda (in bfloat16; device.precision=32-true: as on a processor), mps; device.compile=true:
+               what torch.compile makes of the network, which pays where many hours are labelled
 
 Several of these commands at a time may share DIR: each file is answered by one of them.
 
@@ -55,11 +56,12 @@ from pathlib import Path
 from typing import Any
 
 import avpipe
-from avpipe.bundle import Bundle, find_bundle, load_bundle
+from avpipe.bundle import Bundle
 from avpipe.cli.command import run
-from avpipe.device import choose_device, worker_count
+from avpipe.device import worker_count
 from avpipe.errors import ArgumentError
 from avpipe.inference import Predictor, enrol, tell_notices
+from avpipe.inference.computing import load_for
 from avpipe.inference.folder_run import FolderRun
 from avpipe.inference.formats import writers
 from avpipe.inference.inputs import find_inputs
@@ -130,6 +132,8 @@ def _prepared(config: Mapping[str, Any], num_jobs: int | None = None) -> FolderR
     bundles, about_voices = _for_voices(bundles, formats, config)
     settings.update(about_voices)
     settings.update(_about_speech(bundles, formats, config["vad"]))
+    if (precision := config["device"]["precision"]) != "32-true":
+        settings["precision"] = precision
     policy = Policy(config["min_coverage"], config["min_score"], config["top_k"])
     if policy.told:
         settings["policy"] = policy.told
@@ -157,8 +161,7 @@ def _bundles(config: Mapping[str, Any]) -> list[Bundle]:
         ArgumentError: for one that is not there, or that labels nothing.
     """
     names = config["bundle"] if isinstance(config["bundle"], list) else [config["bundle"]]
-    device = choose_device(config["device"]["name"])
-    bundles = [load_bundle(find_bundle(name), device) for name in names]
+    bundles = [load_for(name, config["device"]) for name in names]
     for bundle in bundles:
         if isinstance(bundle.objective, Enhancement):
             raise ArgumentError(f"bundle={bundle.name}", "filters sound and labels nothing", "use avpipe denoise")

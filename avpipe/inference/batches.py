@@ -4,16 +4,17 @@ import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from math import ceil
 from threading import Lock
 from typing import Protocol, cast
 
 import torch
+from torch import Tensor
 
 from avpipe.bundle import Bundle
-from avpipe.device import lacks_memory
+from avpipe.device import PRECISIONS, lacks_memory
 from avpipe.errors import RunStopped
 from avpipe.features import TIME_AXIS, collate, single_threaded
 from avpipe.inference.decoding import Window
@@ -203,11 +204,25 @@ def _computed(bundle: Bundle, windows: Sequence[Window], size: int, share: int) 
         features += [{}] * (size - len(windows))
         steps = {sense: ceil(share * full / _SHARES) for sense, full in _steps(bundle).items()}
     batch, lengths = collate(features, steps)
-    moved = [{sense: value.to(bundle.device) for sense, value in part.items()} for part in (batch, lengths)]
-    with torch.inference_mode():
+    moved = [{sense: _moved(value, bundle.device) for sense, value in part.items()} for part in (batch, lengths)]
+    numbers = PRECISIONS[bundle.precision]
+    with torch.inference_mode(), torch.autocast(bundle.device.type, numbers, enabled=numbers is not None):
         if has_several_senses(bundle.network):
-            return cast(Network, bundle.network).answers_by_senses(*moved)
-        return {(): bundle.network(*moved)}
+            said = cast(Network, bundle.network).answers_by_senses(*moved)
+        else:
+            said = {(): bundle.network(*moved)}
+    return said if numbers is None else {used: _in_full(output) for used, output in said.items()}
+
+
+def _moved(value: Tensor, device: torch.device) -> Tensor:
+    """The same on a device; from pinned memory a GPU fetches it while the processor goes on."""
+    return value.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else value.to(device)
+
+
+def _in_full(output: Output) -> Output:
+    """The same in 32 bits."""
+    embedding = None if output.embedding is None else output.embedding.float()
+    return replace(output, value=output.value.float(), embedding=embedding)
 
 
 def _share(bundle: Bundle, window: Window) -> int:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from avpipe.report.leakage import LeakageReport, write_leakage_report
     from avpipe.report.predictions import located, write_prediction_report
     from avpipe.report.scores import EvaluationReport, TrainingReport, write_evaluation_report, write_training_report
+    from avpipe.report.shares import write_shares_picture
     from avpipe.report.sketch import Sketch, Thumbnail
     from avpipe.report.sweep import SweepReport, write_sweep_report
 
@@ -41,6 +42,7 @@ __all__ = [
     "write_layer_picture",
     "write_leakage_report",
     "write_prediction_report",
+    "write_shares_picture",
     "write_sweep_report",
     "write_training_report",
 ]
@@ -54,6 +56,7 @@ _PAGES = {
     "leakage": ("LeakageReport", "write_leakage_report"),
     "predictions": ("located", "write_prediction_report"),
     "scores": ("EvaluationReport", "TrainingReport", "write_evaluation_report", "write_training_report"),
+    "shares": ("write_shares_picture",),
     "sketch": ("Sketch", "Thumbnail"),
     "sweep": ("SweepReport", "write_sweep_report"),
 }
