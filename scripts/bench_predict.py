@@ -44,7 +44,7 @@ def main() -> int:
     parser.add_argument("--ray", action="store_true")
     given = parser.parse_args()
     # Ray's processes would wait for all others of a busy machine, which those of the other ways do not.
-    os.environ["RAY_worker_niceness"] = "0"
+    os.environ.update(RAY_worker_niceness="0")
     from avpipe.media import find_media
 
     recordings = sorted(find_media(Path(os.environ["AVPIPE_CORPORA"]) / "ravdess"))
