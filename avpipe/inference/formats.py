@@ -8,7 +8,7 @@ from pathlib import Path
 from avpipe.errors import ArgumentError
 from avpipe.files import written_whole
 from avpipe.inference.label_tracks import write_audacity
-from avpipe.inference.parquet import check_parquet, write_parquet
+from avpipe.inference.parquet import check_parquet, write_parquet, write_parquet_parts
 from avpipe.inference.per_recording import Record
 from avpipe.inference.shot_files import has_shots, write_edl, write_shot_table
 from avpipe.inference.subtitles import write_srt, write_txt, write_vtt
@@ -58,8 +58,12 @@ WRITERS: Mapping[str, Writer] = {
 }
 
 
-def writers(names: Sequence[str]) -> list[Writer]:
+def writers(names: Sequence[str], in_parts: bool = False) -> list[Writer]:
     """The functions of these formats.
+
+    Args:
+        names: of the formats.
+        in_parts: a table of columns becomes a folder of several files, as what reads them side by side expects.
 
     Raises:
         ArgumentError: for a format that is none, or that cannot be written here.
@@ -69,4 +73,5 @@ def writers(names: Sequence[str]) -> list[Writer]:
             raise ArgumentError(f"format={name}", "no such format", f"choose from: {', '.join(WRITERS)}")
     if "parquet" in names:
         check_parquet()
-    return [WRITERS[name] for name in names]
+    known = {**WRITERS, "parquet": write_parquet_parts} if in_parts else WRITERS
+    return [known[name] for name in names]
