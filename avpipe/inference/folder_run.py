@@ -104,10 +104,14 @@ class FolderRun:
             if self.predictor.finds_shots:
                 find, predictor = partial(located, self.root), self.predictor
                 sheets = write_sheets(self.output, journal.records(jobs), find, predictor.workers, predictor.limits)
-            page = self.output / "report.html"
-            records, thumbnail = journal.records(jobs), journal.thumbnail
-            notices = [bundle.notice for bundle in self.predictor.bundles if bundle.notice]
-            told = {"thumbnail": thumbnail, "sheets": sheets, "notices": notices}
-            write_prediction_report(page, records, self.root, totals, **told)
+            write_prediction_report(
+                self.output / "report.html",
+                journal.records(jobs),
+                self.root,
+                totals,
+                thumbnail=journal.thumbnail,
+                sheets=sheets,
+                notices=[bundle.notice for bundle in self.predictor.bundles if bundle.notice],
+            )
             write_text(self.output / "summary.json", json.dumps(totals, indent=2, ensure_ascii=False) + "\n")
         return totals
