@@ -2,9 +2,10 @@
 
 import hashlib
 import os
+import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -22,6 +23,45 @@ def written_whole(path: Path) -> Iterator[Path]:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def folder_written_whole(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder to write to; it gets the name ``folder`` when the block ends well.
+
+    Whoever is killed on the way leaves what stood there (a file, too), the new folder, or none, and never a mixture.
+    """
+    part = folder.with_name(f".{folder.name}.part")
+    _remove(part)
+    part.mkdir(parents=True)
+    try:
+        yield part
+        old = _moved_aside(folder)
+        os.replace(part, folder)
+        _remove(old)
+    finally:
+        _remove(part)
+
+
+def remove_whole(path: Path) -> None:
+    """Remove a file, or a folder with all that is in it; no reader finds half of it."""
+    _remove(_moved_aside(path))
+
+
+def _moved_aside(path: Path) -> Path:
+    """Where what stood at ``path``, if anything, now is."""
+    old = path.with_name(f".{path.name}.old")
+    _remove(old)
+    with suppress(FileNotFoundError):
+        os.replace(path, old)
+    return old
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -6,7 +6,7 @@ point that the filter is held to. Exit status 1 where a point that must be met i
 
     pip install -c constraints.txt -e '.[denoise-metrics]'
     pip install --target .scratch/peers --no-deps 'noisereduce==3.0.*' 'pyrnnoise==0.4.*'
-    PYTHONPATH=.scratch/peers python scripts/bench_denoise.py [--bundle denoise] [--limit N] [--output FILE.json]
+    PYTHONPATH=.scratch/peers python -m scripts.bench_denoise [--bundle denoise] [--limit N] [--output FILE.json]
 
 An absent peer is named and left out; ``--without-avpipe`` runs the peers alone. noisereduce (not stationary) and
 FFmpeg's afftdn (through PyAV) run as they come, and once more with the setting that raised PESQ most of a few on the
@@ -43,6 +43,7 @@ import soxr
 from avpipe import __version__
 from avpipe.corpora import Mixtures, make_split
 from avpipe.media import read_clip
+from scripts.measure import Bound, Row, at_the_matrix_peak, medians, multiply_adds, peer
 
 RATE_HZ = 16_000
 METRICS = ("pesq", "stoi", "si_sdr")
@@ -78,15 +79,6 @@ class Item:
     clean: Path
     kind: str
     snr_db: float
-
-
-def module(name: str) -> Any:
-    """A peer's module; None, and a line that says so, where it is absent."""
-    try:
-        return importlib.import_module(name)
-    except (ImportError, OSError) as error:
-        print(f"{name}: absent ({str(error).splitlines()[0]})")
-        return None
 
 
 def rnnoise_library() -> Any:
@@ -177,7 +169,7 @@ def systems(bundle: str | None) -> dict[str, System]:
     if bundle is not None:
         denoiser = importlib.import_module("avpipe").Denoiser(bundle)
         found[OURS] = System(RATE_HZ, partial(ours, denoiser))
-    if (reducer := module("noisereduce")) is not None:
+    if (reducer := peer("noisereduce")) is not None:
         for name, part in (("noisereduce", 1.0), ("noisereduce 0.8", 0.8)):
             found[name] = System(RATE_HZ, partial(noisereduce, reducer, part))
     if (library := rnnoise_library()) is not None:
@@ -215,11 +207,11 @@ def delay_of(system: System, pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> 
     return int(total.argmax()) - reach
 
 
-def real_time_factors(found: dict[str, System], noisy: np.ndarray) -> dict[str, float]:
+def real_time_factors(found: dict[str, System], noisy: np.ndarray, rounds: int = TIMED_ROUNDS) -> dict[str, float]:
     """Median seconds of one thread a second of sound, the filters taking turns; the first round warms up."""
     inputs = {name: at_rate(noisy, system.rate_hz) for name, system in found.items()}
     took: dict[str, list[float]] = {name: [] for name in found}
-    for round_ in range(TIMED_ROUNDS + 1):
+    for round_ in range(rounds + 1):
         for name, system in found.items():
             began = time.perf_counter()
             system.run(inputs[name])
@@ -431,6 +423,21 @@ def _write(
         "mixtures": mixtures,
     }
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def bench_speed(rounds: int) -> Row:
+    """Seconds of one thread for a minute of a test mixture, in blocks as they come."""
+    one_thread()
+    example = next(example for mixture, example in Mixtures().mixtures if mixture.side == "test")
+    noisy = np.resize(read(example.path), TIMED_SEC * RATE_HZ)
+    found = systems("denoise")
+    factors = real_time_factors(found, noisy, rounds)
+    absent = [name for name in (RNNOISE, "noisereduce") if name not in found]
+    what, product, times = at_the_matrix_peak(multiply_adds(lambda: found[OURS].run(noisy[:RATE_HZ])) * TIMED_SEC)
+    bound = Bound(what, medians({what: product})[what] * times)
+    took = {name: factor * TIMED_SEC for name, factor in factors.items()}
+    note = f"real-time factor {factors[OURS]:.4f}; noisereduce and afftdn do less for speech, see above"
+    return Row("denoise", f"{TIMED_SEC} s of sound at 16 kHz, one thread", took, bound, tuple(absent), note)
 
 
 if __name__ == "__main__":

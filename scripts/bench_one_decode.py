@@ -11,6 +11,7 @@ smaller the pictures, the less there is to share: the networks behind them cost 
 
 import argparse
 import os
+import statistics
 import sys
 import tempfile
 import time
@@ -26,6 +27,8 @@ import torch
 from avpipe.bundle import Bundle, find_bundle, load_bundle
 from avpipe.inference import Job, Prediction, Predictor, decoding
 from avpipe.media import MediaError, find_media, read_clip, stream_clips, write_video
+from scripts.bench_media import decoded, decoded_until
+from scripts.measure import Bound, Row
 
 NAMES = ("scenes", "emotion", "speaker")
 MAX_RATIO = 1.5
@@ -120,8 +123,8 @@ def main() -> int:
         return compare(jobs, given.rounds)
 
 
-def compare(jobs: Sequence[Job], rounds: int) -> int:
-    """Measure, print, and return the exit status."""
+def measured(jobs: Sequence[Job], rounds: int) -> dict[str, list[Answered]]:
+    """Runs of each bundle alone and of all at once, in turn."""
     bundles = {name: load_bundle(find_bundle(name), torch.device("cpu")) for name in NAMES}
     asked = {**{name: [bundles[name]] for name in NAMES}, "all": list(bundles.values())}
     for chosen in asked.values():
@@ -130,6 +133,28 @@ def compare(jobs: Sequence[Job], rounds: int) -> int:
     for _ in range(rounds):
         for name, chosen in asked.items():
             runs[name].append(answered(chosen, jobs))
+    return runs
+
+
+def bench_films(films: int, seconds: int, rounds: int) -> Row:
+    """Seconds of the clock for three bundles on some films of 1280x720, beside each after the other."""
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory(prefix="avpipe-films-") as temporary:
+        jobs = write_films(Path(temporary), Path(os.environ["AVPIPE_CORPORA"]), films, seconds, 720)
+        runs = measured(jobs, rounds)
+        began = time.perf_counter()
+        for job in jobs:
+            decoded_until(job.path, 0.0, float(seconds))
+            decoded(job.path)
+        bound = Bound("the decoder alone, one thread", time.perf_counter() - began)
+    wall_sec = {name: statistics.median(each[1] for each in told) for name, told in runs.items()}
+    took = {"avpipe": wall_sec["all"], "avpipe, one bundle after the other": sum(wall_sec[name] for name in NAMES)}
+    return Row("predict", f"{', '.join(NAMES)} of {films} films of {seconds} s, one thread", took, bound)
+
+
+def compare(jobs: Sequence[Job], rounds: int) -> int:
+    """Measure, print, and return the exit status."""
+    runs = measured(jobs, rounds)
     cost_sec = {name: min(each[0] for each in told) for name, told in runs.items()}
     for name, told in runs.items():
         wall_sec = min(each[1] for each in told)

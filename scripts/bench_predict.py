@@ -14,66 +14,18 @@ less than 1.6 times one, or ``predict`` less than 1.5 times the loop.
 import argparse
 import json
 import os
-import shutil
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from scripts.bench_folder import predict
+from scripts.measure import CORES, process_sec
+
 MIN_BY_CORES, MIN_BY_LOOP = 1.6, 1.5
 ONE, TWO, LOOP, RAY = "one core", "two cores", "plain loop, two cores", "engine=ray, two cores"
-CORES = sorted(os.sched_getaffinity(0))[:2]
-
-
-def plain_loop(name: str, folder: Path, output: Path) -> None:
-    """Label a folder file by file."""
-    import soundfile
-    import soxr
-    import torch
-
-    from avpipe.bundle import find_bundle, load_bundle
-    from avpipe.features import collate
-
-    torch.set_num_threads(len(os.sched_getaffinity(0)))
-    bundle = load_bundle(find_bundle(name), torch.device("cpu"))
-    audio, window_sec, hop_sec = bundle.preprocessor.audio, bundle.preprocessor.window_sec, bundle.preprocessor.hop_sec
-    assert audio is not None
-    length, hop = round(window_sec * audio.sample_rate), round(hop_sec * audio.sample_rate)
-    with output.open("w", encoding="utf-8") as lines, torch.inference_mode():
-        for path in sorted(folder.iterdir()):
-            samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-            waveform = torch.from_numpy(soxr.resample(samples.mean(1), rate, audio.sample_rate))
-            starts = range(0, max(1, len(waveform) - length + hop), hop)
-            windows = [waveform[None, start : start + length] for start in starts]
-            features = [{"audio": audio(window)} for window in windows]
-            batch, lengths = collate(features, {"audio": max(each["audio"].shape[-1] for each in features)})
-            answers = bundle.objective.decode(bundle.network(batch, lengths))
-            answer = bundle.objective.combine(answers, [window.shape[-1] for window in windows])
-            lines.write(json.dumps({"path": path.name, "label": answer.label, "scores": dict(answer.scores)}) + "\n")
-
-
-def timed(arguments: Sequence[str], cores: Sequence[int]) -> tuple[float, float]:
-    """Seconds of a process bound to some cores, and the most megabytes that it or one of its own had."""
-    began = time.perf_counter()
-    process = os.posix_spawn(
-        shutil.which("taskset") or "taskset",
-        ["taskset", "-c", ",".join(map(str, cores)), sys.executable, *arguments],
-        {**os.environ, "PYTHONPATH": os.pathsep.join([".", *sys.path])},
-        file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)],
-    )
-    _, status, usage = os.wait4(process, 0)
-    if status:
-        sys.exit(f"{' '.join(arguments)} ended with {os.waitstatus_to_exitcode(status)}")
-    return time.perf_counter() - began, usage.ru_maxrss / 1000
-
-
-def predict(name: str, media: Path, output: Path) -> list[str]:
-    """The command, into a folder of its own."""
-    shutil.rmtree(output, ignore_errors=True)
-    return ["-m", "avpipe", "predict", f"bundle={name}", f"input={media}", f"output={output}", "device=cpu"]
 
 
 def labels(path: Path, of_task: str | None = None) -> dict[str, str]:
@@ -90,11 +42,9 @@ def main() -> int:
     parser.add_argument("--files", type=int, default=1200)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--ray", action="store_true")
-    parser.add_argument("--loop", type=Path, nargs=2, help=argparse.SUPPRESS)  # what the loop's own process is told
     given = parser.parse_args()
-    if given.loop:
-        plain_loop(given.bundle, *given.loop)
-        return 0
+    # Ray's processes would wait for all others of a busy machine, which those of the other ways do not.
+    os.environ.update(RAY_worker_niceness="0")
     from avpipe.media import find_media
 
     recordings = sorted(find_media(Path(os.environ["AVPIPE_CORPORA"]) / "ravdess"))
@@ -109,16 +59,18 @@ def main() -> int:
 
 def measure(name: str, root: Path, count: int, rounds: int, with_ray: bool) -> int:
     """Measure, print, and return the exit status."""
-    output, lines = root / "answers", root / "loop.jsonl"
+    output, by_ray = root / "answers", root / "by ray"
+    lines, sizes = root / "loop.jsonl", root / "sizes.json"
+    process_sec(["-m", "scripts.peer_loops", "size", name, str(sizes)])
 
     def loop(folder: Path) -> list[str]:
-        return ["-m", "scripts.bench_predict", f"--bundle={name}", "--loop", str(folder), str(lines)]
+        return ["-m", "scripts.peer_loops", "plain", str(sizes), str(folder), str(lines)]
 
     def ray(folder: Path) -> list[str]:
-        return [*predict(name, folder, root / "by ray"), "engine=ray"]
+        return [*predict(name, folder, by_ray), "engine=ray"]
 
     ours = partial(predict, name, output=output)
-    ways: dict[str, tuple[Callable[[Path], list[str]], list[int]]] = {
+    ways: dict[str, tuple[Callable[[Path], list[str]], Sequence[int]]] = {
         ONE: (ours, CORES[:1]),
         LOOP: (loop, CORES),
         **({RAY: (ray, CORES)} if with_ray else {}),
@@ -130,7 +82,7 @@ def measure(name: str, root: Path, count: int, rounds: int, with_ray: bool) -> i
     for _ in range(rounds):
         for folder in folders:
             for way, (command, cores) in ways.items():
-                took, most[folder] = timed(command(root / folder), cores)
+                took, most[folder] = process_sec(command(root / folder), cores)
                 seconds.setdefault((way, folder), []).append(took)
     middle = {each: statistics.median(values) for each, values in seconds.items()}
     past = {way: middle[way, "all"] - middle[way, "few"] for way in ways}
@@ -144,7 +96,11 @@ def measure(name: str, root: Path, count: int, rounds: int, with_ray: bool) -> i
     print(f"two cores beside one: {by_cores:.2f}x, past start-up {past[ONE] / past[TWO]:.2f}x;", end=" ")
     print(f"beside the loop: {by_loop:.2f}x, past start-up {past[LOOP] / past[TWO]:.2f}x", end=" ")
     print(f"({agreeing} of {count} labels alike)")
-    lengths = {minutes: timed(predict(name, _long(root, minutes), output), CORES)[1] for minutes in (1, 60)}
+    if with_ray:
+        alike = (by_ray / "predictions.jsonl").read_bytes() == (output / "predictions.jsonl").read_bytes()
+        print(f"{RAY}: {'the bytes of engine=local' if alike else 'OTHER ANSWERS'};", end=" ")
+        print(f"past start-up {past[TWO] / past[RAY]:.2f} times its speed")
+    lengths = {minutes: process_sec(predict(name, _long(root, minutes), output), CORES)[1] for minutes in (1, 60)}
     print(f"memory: {most['few']:.0f} MB for {count // 10} files, {most['all']:.0f} MB for {count};", end=" ")
     print(f"{lengths[1]:.0f} MB for a minute, {lengths[60]:.0f} MB for an hour")
     return 0 if by_cores >= MIN_BY_CORES and by_loop >= MIN_BY_LOOP else 1

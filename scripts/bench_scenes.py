@@ -1,7 +1,7 @@
 """Shots found by avpipe and by PySceneDetect, and how long that takes, in one run.
 
     pip install -c constraints.txt -e . scenedetect==0.7.2 opencv-python
-    AVPIPE_CORPORA=DIR python scripts/bench_scenes.py [BUNDLE] [OUTPUT.json] [--minutes 3]
+    AVPIPE_CORPORA=DIR python -m scripts.bench_scenes [BUNDLE] [OUTPUT.json] [--minutes 3]
 
 **Right and wrong**, on the test films of ``made_films``: cuts at 0 frames, and gradual transitions by overlap, as
 ``avpipe.objectives.matched`` counts. PySceneDetect does not say of which kind a boundary is. It is granted whatever
@@ -38,6 +38,7 @@ from avpipe.files import write_text
 from avpipe.inference import Predictor
 from avpipe.media import read_clip, write_video
 from avpipe.objectives import bootstrap_interval, matched, rates
+from scripts.measure import Bound, Row, peer
 
 SHAPE_PX = (720, 1280)
 THRESHOLDS = {"Adaptive": (2.0, 3.0, 4.0), "Content": (18.0, 27.0, 36.0)}
@@ -208,13 +209,11 @@ def write_film(path: Path, minutes: float) -> Path:
     return path
 
 
-def speeds(predictor: Predictor, film: Path, frames: int) -> dict[str, float]:
+def speeds(predictor: Predictor, film: Path, frames: int, only_ours: bool = False) -> dict[str, float]:
     """Frames a second, the best of some rounds in which each tool has its turn."""
-    tools: dict[str, Callable[[Path], object]] = {
-        "avpipe": predictor,
-        "AdaptiveDetector": detector("Adaptive", USUAL["Adaptive"], LEAST_FRAMES[-1], backend="opencv"),
-        "ContentDetector": detector("Content", USUAL["Content"], LEAST_FRAMES[-1], backend="opencv"),
-    }
+    tools: dict[str, Callable[[Path], object]] = {"avpipe": predictor}
+    for kind, usual in () if only_ours else USUAL.items():
+        tools[f"{kind}Detector"] = detector(kind, usual, LEAST_FRAMES[-1], backend="opencv")
     best = dict.fromkeys(tools, 0.0)
     for _ in range(ROUNDS):
         for name, ask in tools.items():
@@ -243,6 +242,26 @@ def variable_rate(predictor: Predictor, path: Path) -> dict[str, Any]:
     exact = sum(any(abs(start - each.start_sec) <= TOLERANCE_SEC for start in usual) for each in true)
     return {"cuts": len(true), "avpipe": int(counts["cut_right"]), "avpipe_found": int(counts["cut_found"]),
             "AdaptiveDetector": exact, "AdaptiveDetector_found": len(usual)}  # fmt: skip
+
+
+def bench_speed(minutes: float) -> Row:
+    """Seconds of a film from opening it to its list of shots."""
+    import av
+
+    predictor = Predictor([load_bundle(find_bundle("scenes"))])
+    absent = () if peer("scenedetect") and peer("cv2") else ("PySceneDetect",)
+    frames = round(minutes * 60 * 25)
+    with tempfile.TemporaryDirectory() as folder:
+        film = write_film(Path(folder) / "film.mp4", minutes)
+        rates_ = speeds(predictor, film, frames, only_ours=bool(absent))
+        began = time.perf_counter()
+        with av.open(str(film)) as container:
+            container.streams.video[0].thread_type = "AUTO"
+            for _ in container.decode(video=0):
+                pass
+        bound = Bound("the decoder alone", time.perf_counter() - began)
+    took = {name.replace("Detector", "Detector of PySceneDetect"): frames / rate for name, rate in rates_.items()}
+    return Row("predict", f"shots of {frames} frames of 1280x720", took, bound, absent, "the best of three rounds")
 
 
 if __name__ == "__main__":

@@ -1,19 +1,26 @@
-"""How fast cached training is, beside a bare PyTorch loop over the same tensors and the same network.
+"""How fast training is: cached, beside a bare PyTorch loop; from media, beside decoder and network measured apart.
 
     export THP_MEM_ALLOC_ENABLE=1
-    python scripts/bench_training.py [--corpus ravdess] [--task emotion] [--epochs 3] [--rounds 3]
+    python -m scripts.bench_training [--corpus ravdess] [--task emotion] [--epochs 3] [--rounds 3] [--media]
 
-Both train the task's network on the features of the corpus's official training part, with the same batches and AdamW.
-The bare loop holds all features in memory and does nothing else: no metrics, no running mean of weights, no checkpoint,
-no log. Ours is the data module with ``cache=features`` and Lightning's trainer as ``avpipe train`` uses it. They take
-turns, and the median ratio of samples a second is told. The first epoch of either is not counted. The variable is what
-the command ``avpipe`` sets for itself, memory in large pages.
+**Cached**: both train the task's network on the features of the corpus's official training part, with the same batches
+and AdamW. The bare loop holds all features in memory and does nothing else: no metrics, no running mean of weights, no
+checkpoint, no log. Ours is the data module with ``cache=features`` and Lightning's trainer as ``avpipe train`` uses it.
+
+**From media** (``--media``): ``cache=none``, as ``avpipe train`` chooses workers and threads. What it is held to is
+1 / (1 / D + 1 / C): D the samples a second that the same loader gives with nothing else to do and a worker a core, C
+those of the bare loop on all cores.
+
+``--processor`` compares cached training by the processor's own time on one thread, which other work changes little.
+They take turns, and medians over rounds are told. The first epoch of each is not counted. The variable is what the
+command ``avpipe`` sets for itself, memory in large pages.
 """
 
 import argparse
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -27,25 +34,33 @@ from avpipe.config import compose, instantiate, plain
 from avpipe.media import stream
 from avpipe.objectives import Batch
 from avpipe.training import make_plan, train
+from avpipe.training.data import AVDataModule
+from avpipe.training.ledger import Clock
+from avpipe.training.loading import make_data
 from avpipe.training.recordings import measure
+from scripts.measure import CORES, Bound, Row, at_the_matrix_peak, medians, multiply_adds
+
+Seconds = Callable[[], float]
+"""A clock."""
 
 
 class Stopwatch(Callback):
     """Samples a second of each training epoch, from its first batch to its last; and the media files opened in it."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Seconds = time.perf_counter) -> None:
+        self.clock = clock
         self.rates: list[float] = []
         self.opened: list[int] = []
         self.samples = 0
         self.began = 0.0
 
     def on_train_epoch_start(self, trainer: Any, learner: Any) -> None:
-        self.samples, self.began = 0, time.perf_counter()
+        self.samples, self.began = 0, self.clock()
         self.opened.append(0)
 
     def on_train_batch_end(self, trainer: Any, learner: Any, outputs: Any, batch: Batch, index: int) -> None:
         self.samples += len(batch.targets)
-        self.rates[len(self.opened) - 1 :] = [self.samples / (time.perf_counter() - self.began)]
+        self.rates[len(self.opened) - 1 :] = [self.samples / (self.clock() - self.began)]
 
 
 def ours(config: dict[str, Any], watch: Stopwatch) -> None:
@@ -66,7 +81,7 @@ def ours(config: dict[str, Any], watch: Stopwatch) -> None:
         train(settings, job)
 
 
-def bare(config: dict[str, Any], batches: list[Batch], epochs: int) -> list[float]:
+def bare(config: dict[str, Any], batches: list[Batch], epochs: int, clock: Seconds = time.perf_counter) -> list[float]:
     """Samples a second of each epoch of the loop that every tutorial has."""
     torch.manual_seed(0)
     labels = int(max(int(batch.targets.max()) for batch in batches)) + 1
@@ -74,7 +89,7 @@ def bare(config: dict[str, Any], batches: list[Batch], epochs: int) -> list[floa
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3)
     rates = []
     for _ in range(epochs):
-        samples, began = 0, time.perf_counter()
+        samples, began = 0, clock()
         for batch in batches:
             loss = nn.functional.cross_entropy(network(batch.features, batch.lengths).value, batch.targets)
             optimizer.zero_grad()
@@ -82,48 +97,98 @@ def bare(config: dict[str, Any], batches: list[Batch], epochs: int) -> list[floa
             nn.utils.clip_grad_norm_(network.parameters(), 5.0)
             optimizer.step()
             samples += len(batch.targets)
-        rates.append(samples / (time.perf_counter() - began))
+        rates.append(samples / (clock() - began))
     return rates
 
 
-def batches_of(config: dict[str, Any]) -> list[Batch]:
-    """The batches of one training epoch, held in memory."""
+def data_of(config: dict[str, Any]) -> AVDataModule:
+    """The loader of a training, with its cache filled."""
     ((settings, job),) = make_plan(config).jobs
     train_part, val_part = measure(job.split.train)[0], measure(job.split.val)[0]
     specs = fit._specs(settings, [recording.example.target for recording in train_part])
     objective = instantiate(specs["objective"])
-    data = fit._data(settings, torch.device("cpu"), specs["preprocessor"], objective, train_part, val_part)
-    return list(data.train_dataloader())
+    return make_data(settings, torch.device("cpu"), specs["preprocessor"], objective, train_part, val_part, Clock())
 
 
-def median_ratio(task: str, corpus: str, epochs: int, rounds: int) -> float:
-    """Samples a second of ours as a multiple of the bare loop's; both are told for each round."""
-    ratios = []
+def loading_sec(data: AVDataModule, epochs: int) -> float:
+    """Seconds a sample of the loader alone, the median over epochs but the first, which starts the workers."""
+    loader, seconds = data.train_dataloader(), []
+    for _ in range(epochs):
+        began = time.perf_counter()
+        samples = sum(len(batch.targets) for batch in loader)
+        seconds.append((time.perf_counter() - began) / samples)
+    return statistics.median(seconds[1:])
+
+
+def configured(task: str, corpus: str, epochs: int, folder: Path, *more: str) -> dict[str, Any]:
+    """What ``avpipe train`` would be given."""
+    overrides = [f"task={task}", f"corpus={corpus}", "augment=none", "device=cpu", f"trainer.max_epochs={epochs}"]
+    return plain(compose("train", [*overrides, f"run_dir={folder}", *more]))
+
+
+def network_bound(config: dict[str, Any], batch: Batch, clock: Seconds = time.perf_counter) -> Bound:
+    """Seconds a sample of its multiply-adds at the matrix peak; gradients take twice those of the answer."""
+    network = instantiate({**config["network"], "num_outputs": int(batch.targets.max()) + 1})
+    counted = multiply_adds(lambda: network(batch.features, batch.lengths))
+    what, job, times = at_the_matrix_peak(3 * counted / len(batch.targets))
+    return Bound(what, medians({what: job}, clock=clock)[what] * times)
+
+
+def cached(task: str, corpus: str, epochs: int, rounds: int, by_processor: bool = False) -> Row:
+    """Seconds a sample of cached training, ours and the bare loop's; by the clock, or by one processor."""
+    clock: Seconds = time.process_time if by_processor else time.perf_counter
+    if by_processor:
+        torch.set_num_threads(1)
+    took: dict[str, list[float]] = {"avpipe": [], "a bare PyTorch loop": []}
     watch = Stopwatch()
     with tempfile.TemporaryDirectory() as folder:
         for index in range(rounds):
-            overrides = [
-                f"task={task}", f"corpus={corpus}", "augment=none", "cache=features", "device=cpu", "data.workers=0",
-                f"trainer.max_epochs={epochs}", f"run_dir={Path(folder) / str(index)}",
-            ]  # fmt: skip
-            config = plain(compose("train", overrides))
-            batches = batches_of(config)
-            watch = Stopwatch()
-            bare_rate = statistics.median(bare(config, batches, epochs)[1:])
+            config = configured(task, corpus, epochs, Path(folder) / str(index), "cache=features")
+            batches = list(data_of(config).train_dataloader())
+            watch = Stopwatch(clock)
+            took["a bare PyTorch loop"].append(1 / statistics.median(bare(config, batches, epochs, clock)[1:]))
             ours(config, watch)
-            our_rate = statistics.median(watch.rates[1:])
-            ratios.append(our_rate / bare_rate)
-            print(f"bare {bare_rate:.1f}, avpipe {our_rate:.1f} samples a second: {ratios[-1]:.2f}x")
-    print(f"median ratio {statistics.median(ratios):.2f}x; media files opened, by epoch: {watch.opened}")
-    return statistics.median(ratios)
+            took["avpipe"].append(1 / statistics.median(watch.rates[1:]))
+        bound = network_bound(config, batches[0], clock)
+    medianed = {name: statistics.median(seconds) for name, seconds in took.items()}
+    note = f"media files opened, by epoch: {watch.opened}" + ("; seconds of one processor" if by_processor else "")
+    return Row("training", f"a sample of {task} on cached {corpus}", medianed, bound, note=note)
+
+
+def from_media(task: str, corpus: str, epochs: int, rounds: int) -> Row:
+    """Seconds a sample of training that decodes each epoch, and those of loader and bare loop, apart and in sum."""
+    parts: dict[str, list[float]] = {"decode": [], "network": [], "avpipe": []}
+    workers = len(CORES)
+    with tempfile.TemporaryDirectory() as folder:
+        for index in range(rounds):
+            config = configured(task, corpus, epochs, Path(folder) / str(index), "cache=none", "data.workers=auto")
+            alone = configured(task, corpus, epochs, Path(folder), "cache=none", f"data.workers={workers}")
+            data = data_of(alone)
+            parts["decode"].append(loading_sec(data, epochs))
+            batches = list(data.train_dataloader())
+            del data  # with it go its workers
+            parts["network"].append(1 / statistics.median(bare(config, batches, epochs)[1:]))
+            watch = Stopwatch()
+            ours(config, watch)
+            parts["avpipe"].append(1 / statistics.median(watch.rates[1:]))
+        bound = network_bound(config, batches[0])
+    medianed = {name: statistics.median(seconds) for name, seconds in parts.items()}
+    decode, network = medianed["decode"], medianed["network"]
+    took = {"avpipe": medianed["avpipe"], "decoder and network, one after the other": decode + network}
+    note = f"the loader alone, {workers} workers: {1e3 * decode:.2f} ms; the network alone: {1e3 * network:.2f} ms"
+    limit = Bound("the loader alone, and multiply-adds at the matrix peak", decode + bound.sec)
+    return Row("training", f"a sample of {task} on {corpus}, decoded each epoch", took, limit, note=note)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, default in (("corpus", "ravdess"), ("task", "emotion"), ("epochs", 3), ("rounds", 3)):
         parser.add_argument(f"--{name}", type=type(default), default=default)
+    parser.add_argument("--media", action="store_true")
+    parser.add_argument("--processor", action="store_true")
     asked = parser.parse_args()
-    median_ratio(asked.task, asked.corpus, asked.epochs, asked.rounds)
+    given = asked.task, asked.corpus, asked.epochs, asked.rounds
+    print(from_media(*given) if asked.media else cached(*given, asked.processor))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The golden input: what a bundle must still answer, on this machine, as it did when it was saved."""
+"""The golden input: what a bundle must still answer, on this machine's CPU, as it did when it was saved."""
 
 from pathlib import Path
 
@@ -25,20 +25,20 @@ MOST_FRAMES = 24
 def write_golden(folder: Path, preprocessor: Preprocessor, network: nn.Module) -> None:
     """Draw an input, run it on the CPU, and write all three: input, features, output."""
     inputs = _draw_inputs(preprocessor)
-    outcome = _run(preprocessor, network, inputs, torch.device("cpu"))
+    outcome = _run(preprocessor, network, inputs)
     # Copies: where the features are the sound itself, they share its memory.
     tensors = {name: tensor.contiguous().clone() for name, tensor in {**inputs, **outcome}.items()}
     (folder / GOLDEN).write_bytes(save(tensors))
 
 
-def prove(folder: Path, preprocessor: Preprocessor, network: nn.Module, device: torch.device) -> None:
-    """Run the stored input again and refuse what differs.
+def prove(folder: Path, preprocessor: Preprocessor, network: nn.Module) -> None:
+    """Run the stored input again, on the CPU, and refuse what differs.
 
     Raises:
         BundleError: if features differ by more than 1e-4, or outputs by more than 1e-3.
     """
     golden = load_file(folder / GOLDEN)
-    for name, now in _run(preprocessor, network, golden, device).items():
+    for name, now in _run(preprocessor, network, golden).items():
         was = golden.get(name)
         tolerance = OUTPUT_TOLERANCE if name == "output" else FEATURE_TOLERANCE
         if was is None or was.shape != now.shape or not torch.allclose(was, now, rtol=0.0, atol=tolerance):
@@ -53,7 +53,7 @@ def try_out(preprocessor: Preprocessor, network: nn.Module) -> None:
     """
     training = network.training
     try:
-        _run(preprocessor, network, _draw_inputs(preprocessor), torch.device("cpu"))
+        _run(preprocessor, network, _draw_inputs(preprocessor))
     except (RuntimeError, ValueError) as error:
         reason = f"does not take what this task gives it ({str(error).strip().partition(chr(10))[0]})"
         raise ArgumentError("encoder", reason, "choose an encoder of the task's sense") from error
@@ -101,16 +101,13 @@ def _draw_inputs(preprocessor: Preprocessor) -> dict[str, Tensor]:
     return inputs
 
 
-def _run(
-    preprocessor: Preprocessor, network: nn.Module, inputs: dict[str, Tensor], device: torch.device
-) -> dict[str, Tensor]:
+def _run(preprocessor: Preprocessor, network: nn.Module, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
     clip = _clip(preprocessor, inputs)
     network.eval()
     with torch.inference_mode():
         with single_threaded():
             features = preprocessor(clip)
-        batch, lengths = collate([features], preprocessor.window_steps)
-        output = network(*({sense: value.to(device) for sense, value in part.items()} for part in (batch, lengths)))
+        output = network(*collate([features], preprocessor.window_steps))
     named = {f"features.{sense}": value for sense, value in features.items()}
     return {**named, "output": output.value.float().cpu()}
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from avpipe.bundle.errors import BundleError
-from avpipe.bundle.manifest import MANIFEST, Manifest, Origin, read_manifest
+from avpipe.bundle.manifest import CARD, MANIFEST, Manifest, Origin, read_manifest
 from avpipe.config import Spec
 from avpipe.errors import ArgumentError
 
@@ -48,7 +48,14 @@ def name_of(folder: Path, manifest: Manifest) -> str:
 
 
 def notice(name: str, origin: Origin) -> str:
-    """What whoever uses a bundle must know of its licence, as a line; empty where all uses are allowed."""
-    if "NC" not in origin.licence:
+    """What whoever uses a bundle must know of what it learned from, as a line; empty where there is nothing.
+
+    That is a licence that does not allow all uses, and what the recordings are, where that was written down.
+    """
+    about = str(origin.corpus_settings.get("about", "")).partition(". ")[0].rstrip(".")
+    if "NC" not in origin.licence and not about:
         return ""
-    return f"bundle {name}: learned from {origin.corpus}, {origin.licence}: not for commercial use"
+    source = "its maker's own recordings" if origin.corpus == "manifest" else origin.corpus
+    forbidden = ": not for commercial use" if "NC" in origin.licence else ""
+    told = f". {about} ({CARD} of the bundle says more)" if about else ""
+    return f"bundle {name}: learned from {source}, {origin.licence}{forbidden}{told}"

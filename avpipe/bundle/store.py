@@ -1,7 +1,6 @@
 """Bundles on disk: find, save, load."""
 
 import errno
-import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,7 +23,7 @@ from avpipe.bundle.trust import check_spec
 from avpipe.config import Spec, instantiate
 from avpipe.errors import ArgumentError, RunStopped
 from avpipe.features import Preprocessor
-from avpipe.files import sha256_of
+from avpipe.files import folder_written_whole, sha256_of
 from avpipe.networks import SequenceNetwork
 from avpipe.objectives import Objective
 from avpipe.windowing import Arrays, Windowing, quiet_sec
@@ -129,7 +128,7 @@ def save_bundle(
     if half:
         state = {name: tensor.half() if tensor.ndim > 1 else tensor for name, tensor in state.items()}
         network.load_state_dict(_under(state, "network."))
-    with _folder_written_whole(folder) as part:
+    with _written_whole(folder) as part:
         (part / MODEL).write_bytes(save(state))  # its own way of writing files leaves others no right to read
         write_golden(part, instantiate(specs["preprocessor"]), network)
         write_manifest(part, specs, origin)
@@ -149,35 +148,23 @@ def record_objective(folder: Path, spec: Spec) -> None:
 
 
 def _rewrite(folder: Path, specs: Mapping[str, Spec], origin: Origin) -> None:
-    with _folder_written_whole(folder) as part:
+    with _written_whole(folder) as part:
         for file in (MODEL, GOLDEN):
             shutil.copyfile(folder / file, part / file)
         write_manifest(part, specs, origin)
 
 
 @contextmanager
-def _folder_written_whole(folder: Path) -> Iterator[Path]:
-    """Yield an empty folder to write a bundle to; it gets the name ``folder`` when the block ends well.
-
-    Whoever is killed on the way leaves the old bundle, the new one, or none, and never a mixture.
-    """
-    part, old = (folder.with_name(f".{folder.name}.{what}") for what in ("part", "old"))
-    for left_over in (part, old):
-        shutil.rmtree(left_over, ignore_errors=True)
-    part.mkdir(parents=True)
+def _written_whole(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder to write a bundle to; it gets the name ``folder`` when the block ends well."""
     try:
-        yield part
-        if folder.exists():
-            os.replace(folder, old)
-        os.replace(part, folder)
-        shutil.rmtree(old, ignore_errors=True)
+        with folder_written_whole(folder) as part:
+            yield part
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         remedy = "make room on its disk and run the same command again"
         raise RunStopped(folder, "cannot be written whole", remedy) from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def load_bundle(folder: Path, device: torch.device | None = None) -> Bundle:
@@ -198,8 +185,9 @@ def load_bundle(folder: Path, device: torch.device | None = None) -> Bundle:
         if sha256_of(folder / name) != digest:
             raise BundleError(folder / name, "changed since the bundle was saved", "copy the bundle again")
     preprocessor, network, objective = _build(folder, manifest)
-    network.to(device).eval().requires_grad_(False)
-    prove(folder, preprocessor, network, device)
+    # On the CPU, wherever it is to answer: a GPU rounds its products by more than a file's damage may change.
+    prove(folder, preprocessor, network.eval().requires_grad_(False))
+    network.to(device)
     return Bundle(name_of(folder, manifest), manifest.origin, manifest.digest, preprocessor, network, objective, device)
 
 

@@ -14,6 +14,9 @@ from avpipe.errors import INTERRUPTED, INTERRUPTED_STATUS, ArgumentError, Avpipe
 _OVERRIDE = re.compile(r"[+~]{0,2}[A-Za-z_][\w.@/-]*=")
 _DELETION = re.compile(r"~[A-Za-z_][\w.@/-]*")
 
+SWITCHES = ("-m", "--multirun")
+"""Of a sweep."""
+
 Body = Callable[[Mapping[str, Any]], int]
 
 

@@ -61,7 +61,7 @@ def main(config: Mapping[str, Any]) -> int:
     elif output is not None:
         from avpipe.report import write_layer_picture
 
-        write_layer_picture(output, title, folded(sums.layers))
+        write_layer_picture(output, _costs(title, sums), _layers(sums))
     return 0
 
 
@@ -104,9 +104,9 @@ def _classifier(name: str) -> tuple[str, Arithmetic]:
 def _print(title: str, sums: Arithmetic) -> None:
     names = ("layer", "kind", "output", "kernel", "parameters", "multiply-adds", "share", "sees", "memory")
     table = Table(*(Column(name, justify="right" if name in names[4:] else "left", overflow="fold") for name in names))
-    for layer in folded(sums.layers):
+    for layer in _layers(sums):
         table.add_row(
-            _short(layer.name),
+            layer.name,
             layer.kind.partition(",")[0],
             "x".join(map(str, layer.output)),
             _geometry(layer),
@@ -121,13 +121,9 @@ def _print(title: str, sums: Arithmetic) -> None:
     console.print(table)
     if any(field.is_global for layer in sums.layers for field in layer.fields.values()):
         print("*: some path besides sees all of the axis")
-    more = f" (and {sums.training_only:,} in training only)" if sums.training_only else ""
     counter = sums.counted_flops // 2
     told = "the same" if counter == sums.multiply_adds else _large(counter)
-    print(
-        f"{title}: {sums.parameters:,} parameters{more}, {_large(sums.multiply_adds)} multiply-adds "
-        f"(by torch's own counter {told}), {_bytes(sums.activation_bytes)} of outputs"
-    )
+    print(f"{_costs(title, sums)} (by torch's own counter {told}), {_bytes(sums.activation_bytes)} of outputs")
     for sense, encoder in sums.encoders.items():
         size = "x".join(map(str, encoder.output))
         own = replace(encoder, fields={axis.split()[-1]: field for axis, field in encoder.fields.items()})
@@ -135,9 +131,15 @@ def _print(title: str, sums: Arithmetic) -> None:
         print(f"encoder of {sense}: {size}; a value sees {_seen(own)}, the next one lies {steps} further")
 
 
-def _short(name: str) -> str:
-    """A layer's name without what all layers of the one encoder begin with."""
-    return re.sub(r"(^|\.)encoders\.\w+\.(trunk\.)?", r"\1", name)
+def _costs(title: str, sums: Arithmetic) -> str:
+    more = f" (and {sums.training_only:,} in training only)" if sums.training_only else ""
+    return f"{title}: {sums.parameters:,} parameters{more}, {_large(sums.multiply_adds)} multiply-adds"
+
+
+def _layers(sums: Arithmetic) -> list[Layer]:
+    """The layers, named without what all those of an encoder begin with; of several encoders the sense is told."""
+    begins, kept = re.compile(r"(^|\.)encoders\.(\w+\.)(trunk\.)?"), r"\1\2" if len(sums.encoders) > 1 else r"\1"
+    return [replace(layer, name=begins.sub(kept, layer.name)) for layer in folded(sums.layers)]
 
 
 def _geometry(layer: Layer) -> str:

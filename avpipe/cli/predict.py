@@ -17,7 +17,8 @@ FILM.shots.jpg (a picture a shot) and FILM.edl; other bundles of the same run la
   format       [jsonl,csv] (where it is left out, of shots also edl, a list that editing programs read, a file beside
                the name of each film); of transcripts also srt, vtt, txt: a file beside the name of each recording; of
                voices also npy (embeddings.npy, and embeddings.csv with the name of each row) and rttm (who speaks when,
-               a file beside the name of each recording; names of the gallery, or speaker_1, speaker_2)
+               a file beside the name of each recording; names of the gallery, or speaker_1, speaker_2); for many
+               rows parquet (predictions.parquet; by engine=ray a folder of parts that are read together)
   decoding     of transcripts: greedy (where it is left out), or beam (pip install "avpipe[lm]"), a search with
                decoding.lexicon=FILE (a text: its words may be said, and no others; a line with a tab is a word and how
                it is spelled), decoding.lm=FILE (a model of words, ARPA or KenLM), decoding.lm_weight=2,
@@ -79,7 +80,7 @@ from avpipe.inference.vad import check_vad
 from avpipe.inference.voices import voices_among
 from avpipe.inference.watch import Watch, watch_folder
 from avpipe.inference.workers import Limits
-from avpipe.progress import counted
+from avpipe.progress import age_of_process_sec, counted
 
 
 def main(config: Mapping[str, Any]) -> int:
@@ -90,10 +91,11 @@ def main(config: Mapping[str, Any]) -> int:
     jobs = find_inputs(config["input"])
     run = _prepared(config, len(jobs))
     if config["plan"]:
+        loading_sec = age_of_process_sec()
         if any(job.url for job in jobs):
             raise ArgumentError("plan=true", "tells of files on this machine, not of URLs", "leave it out")
         with run.answers() as answers:
-            print_plan(make_plan(jobs, answers, run.predictor, run.policy))
+            print_plan(make_plan(jobs, answers, run.predictor, run.policy, loading_sec))
         return 0
     with run.journal() as journal:
         num_answered = run.answer(counted(jobs, len(jobs), "files"), journal)
@@ -117,7 +119,7 @@ def _prepared(config: Mapping[str, Any], num_jobs: int | None = None) -> FolderR
     """What is to be done with each file, of which there are so many; None: nobody knows."""
     bundles = _bundles(config)
     formats = _formats(config["format"], any(isinstance(bundle.objective, ShotAnswers) for bundle in bundles))
-    write_each = writers(formats)
+    write_each = writers(formats, in_parts=config["engine"] == "ray")
     bundles = searching(bundles, beam_settings(config["decoding"]))
     output = Path(config["output"])
     if output.exists() and not output.is_dir():

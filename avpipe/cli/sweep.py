@@ -12,13 +12,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from avpipe.cli.command import guarded, parse
+from avpipe.cli.command import SWITCHES, guarded, parse
 from avpipe.config import compose, compose_each, plain, quote_path, quoted, typed
 from avpipe.errors import ArgumentError, AvpipeError
 from avpipe.inference.sweep import FAILED, UNFINISHED, SweepJob, print_sweep, write_sweep
 from avpipe.training import claim_sweep, config_digest, locked
-
-SWITCHES = ("-m", "--multirun")
 
 _SHOWN_LINES = 200
 """Of a failed job's last words, kept in its folder."""
@@ -120,7 +118,7 @@ class Sweep:
             if not job.is_done:
                 shown = " ".join(text for text in told if _key(text) in self.varied)
                 print(f"job {job.folder.name}: {shown}", flush=True)
-                job.write(told, UNFINISHED, "was stopped")
+                job.write(told, UNFINISHED, "is running, or was stopped")
                 arguments = [*map(typed, told), f"run_dir={job.folder}"]
                 job.write(told, *_run(self.name, arguments, self.config_dirs, job.folder))
                 write_sweep(self.folder, self.command)

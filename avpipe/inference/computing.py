@@ -31,6 +31,7 @@ def load_for(name: str, device: Mapping[str, Any]) -> Bundle:
         check_compiler(where)
     bundle = load_bundle(find_bundle(name), where)
     if where.type == "cuda":
+        torch.backends.cudnn.allow_tf32 = device["precision"] != "32-true"  # which torch allows, at 19 bits
         _to_channels_last(bundle.network)
     if device["compile"]:
         bundle.network.compile()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 import avpipe
 from avpipe.bundle import load_bundle
@@ -118,7 +118,8 @@ def finding_of(told: Mapping[str, Any]) -> str:
 def print_leakage(output: Path) -> None:
     """Print what ``leakage.json`` holds."""
     told = json.loads(output.read_text(encoding="utf-8"))
-    table = Table("metric", "by group", "95 % interval", "at random", "95 % interval", "difference", "95 % interval")
+    difference = Column("difference", no_wrap=True)
+    table = Table("metric", "by group", "95 % interval", "at random", "95 % interval", difference, "95 % interval")
     table.add_row("examples", str(told["group"]["num_examples"]), "", str(told["random"]["num_examples"]), "", "", "")
     for name, gap in told["gap"].items():
         cells = [name]

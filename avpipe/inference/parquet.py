@@ -4,14 +4,19 @@ import json
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from avpipe.errors import ArgumentError
-from avpipe.files import written_whole
+from avpipe.files import folder_written_whole, remove_whole, written_whole
 from avpipe.inference.per_recording import Record
 
+if TYPE_CHECKING:
+    import pyarrow
+
+_NAME = "predictions.parquet"
+
 _ROWS = 10_000
-"""Of a group, which is held in memory."""
+"""Of a group, which is held in memory, and of a part."""
 
 
 def check_parquet() -> None:
@@ -30,10 +35,48 @@ def write_parquet(folder: Path, records: Iterable[Record]) -> Path:
 
     The column ``answer`` has the whole answer as JSON. A file without an answer has one row without a task.
     """
-    import pyarrow
-    import pyarrow.parquet
+    from pyarrow.parquet import ParquetWriter
 
-    schema = pyarrow.schema(
+    path = folder / _NAME
+    with written_whole(path) as part:
+        with ParquetWriter(part, _schema()) as writer:
+            for table in _tables(records):
+                writer.write_table(table)
+        if path.is_dir():
+            remove_whole(path)
+    return path
+
+
+def write_parquet_parts(folder: Path, records: Iterable[Record]) -> Path:
+    """``predictions.parquet`` as a folder: ``part-00000.parquet`` and so on, which together have the rows of the file.
+
+    By name the parts are in the order of the rows. The folder appears with all of them, in place of the one before, so
+    that no reader finds rows twice.
+    """
+    from pyarrow.parquet import write_table
+
+    path = folder / _NAME
+    with folder_written_whole(path) as parts:
+        for number, table in enumerate(_tables(records)):
+            write_table(table, parts / f"part-{number:05}.parquet")
+    return path
+
+
+def _tables(records: Iterable[Record]) -> "Iterator[pyarrow.Table]":
+    """Groups of rows; at least one, which without records is empty."""
+    import pyarrow
+
+    schema, rows = _schema(), _rows(records)
+    group = list(islice(rows, _ROWS))
+    yield pyarrow.Table.from_pylist(group, schema)
+    while group := list(islice(rows, _ROWS)):
+        yield pyarrow.Table.from_pylist(group, schema)
+
+
+def _schema() -> "pyarrow.Schema":
+    import pyarrow
+
+    return pyarrow.schema(
         [
             *((name, pyarrow.string()) for name in ("path", "status", "reason", "task", "label")),
             ("score", pyarrow.float64()),
@@ -44,12 +87,6 @@ def write_parquet(folder: Path, records: Iterable[Record]) -> Path:
             ("answer", pyarrow.string()),
         ]
     )
-    path = folder / "predictions.parquet"
-    with written_whole(path) as part, pyarrow.parquet.ParquetWriter(part, schema) as writer:
-        rows = _rows(records)
-        while group := list(islice(rows, _ROWS)):
-            writer.write_table(pyarrow.Table.from_pylist(group, schema))
-    return path
 
 
 def _rows(records: Iterable[Record]) -> Iterator[dict[str, Any]]:

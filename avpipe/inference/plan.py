@@ -57,6 +57,8 @@ class Plan:
     sampled_sec: float = 0.0
     """Of media that was answered for the sample."""
     took_sec: float = 0.0
+    start_sec: float = 0.0
+    """Until a first file was answered: what is loaded, and whatever is slow the first time."""
     most_bytes: int | None = None
     """Of memory, while the samples were answered."""
 
@@ -66,15 +68,27 @@ class Plan:
 
     @property
     def needed_sec(self) -> float | None:
-        """How long the run would take: as long as the samples, by seconds of media; None where there was no sample."""
-        return self.took_sec * self.seconds / self.sampled_sec if self.sampled_sec else None
+        """How long the run would take, its start included: by seconds of media as long as the samples.
+
+        None where there was no sample.
+        """
+        return self.start_sec + self.took_sec * self.seconds / self.sampled_sec if self.sampled_sec else None
 
 
-def make_plan(jobs: Sequence[Job], answers: Answers, predictor: Predictor, policy: Policy) -> Plan:
+def make_plan(
+    jobs: Sequence[Job], answers: Answers, predictor: Predictor, policy: Policy, loading_sec: float = 0.0
+) -> Plan:
     """Look at every header, and answer a few files on time; nothing is written.
 
     Files are drawn for the sample as they come, so that their lengths are those of all; of a long one the beginning is
     answered.
+
+    Args:
+        jobs: of the run.
+        answers: that stand.
+        predictor: which would answer the others.
+        policy: of what is told.
+        loading_sec: how long it took until there was a predictor.
     """
     waiting = [job for job in jobs if not answers.stands(job)]
     looked = dict(_looked(waiting, predictor))
@@ -89,6 +103,7 @@ def make_plan(jobs: Sequence[Job], answers: Answers, predictor: Predictor, polic
         size_bytes=sum(found.size_bytes for found in readable.values()),
         seconds=sum(lengths_sec.values()),
         num_guessed=sum(found.seconds is None for found in readable.values()),
+        start_sec=loading_sec,
     )
     return _sampled(plan, lengths_sec, predictor, policy)
 
@@ -157,7 +172,9 @@ def _sampled(plan: Plan, lengths_sec: dict[Job, float], predictor: Predictor, po
         return plan
     stretches = {_beginning(job, lengths_sec[job]): min(lengths_sec[job], SAMPLE_SEC) for job in drawn}
     sink = Told(_Nobody(), policy)
-    predictor.run([next(iter(stretches))], sink)  # whatever is slow the first time
+    began = time.perf_counter()
+    predictor.run([next(iter(stretches))], sink)
+    first_sec = time.perf_counter() - began
     begun: list[Job] = []
 
     def within_budget() -> Iterator[Job]:
@@ -175,6 +192,7 @@ def _sampled(plan: Plan, lengths_sec: dict[Job, float], predictor: Predictor, po
         num_sampled=len(begun),
         sampled_sec=sum(stretches[job] for job in begun),
         took_sec=time.perf_counter() - began,
+        start_sec=plan.start_sec + first_sec,
         most_bytes=watch.most_bytes,
     )
 

@@ -86,7 +86,8 @@ def print_plan(plan: Plan) -> None:
     table.add_row("length", f"{_duration(plan.seconds)}{guessed}")
     table.add_row("size", f"{plan.size_bytes / 1e6:.1f} MB")
     if plan.needed_sec is not None:
-        table.add_row("time, about", _duration(plan.needed_sec))
+        start = f" ({_duration(plan.start_sec)} of it to begin)"
+        table.add_row("time, about", f"{_duration(plan.needed_sec)}{start}")
         memory = "not told by this system" if plan.most_bytes is None else f"{plan.most_bytes / 1e6:.0f} MB"
         table.add_row("memory, about", memory)
         sampled = f"{plan.num_sampled} files, {_duration(plan.sampled_sec)} of media in {_duration(plan.took_sec)}"

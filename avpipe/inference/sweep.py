@@ -183,6 +183,8 @@ def print_sweep(output: Path) -> None:
         validation = "" if row["validation"] is None else f"{row['validation']:.4f}"
         table.add_row(row["name"], *values, row["status"], validation, *(_with_interval(row, name) for name in shown))
     console = Console(markup=False, emoji=False)
+    # Of many axes nothing is left in eighty columns: the terminal may break the lines instead.
+    console.width = max(console.width, console.measure(table, options=console.options.update(max_width=1000)).maximum)
     console.print(table)
     for row in rows:
         if row["reason"]:

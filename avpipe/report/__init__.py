@@ -8,7 +8,7 @@ Whoever scores answers needs only :class:`ScoredAnswer`: matplotlib and jinja2 a
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from avpipe.report.answers import ScoredAnswer
+from avpipe.report.answers import ScoredAnswer, told_groups
 
 if TYPE_CHECKING:
     from avpipe.report.contact_sheet import write_contact_sheet
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from avpipe.report.leakage import LeakageReport, write_leakage_report
     from avpipe.report.predictions import located, write_prediction_report
     from avpipe.report.scores import EvaluationReport, TrainingReport, write_evaluation_report, write_training_report
+    from avpipe.report.shares import write_shares_picture
     from avpipe.report.sketch import Sketch, Thumbnail
     from avpipe.report.sweep import SweepReport, write_sweep_report
 
@@ -34,6 +35,7 @@ __all__ = [
     "TrainingReport",
     "explained",
     "located",
+    "told_groups",
     "write_contact_sheet",
     "write_cross_validation_report",
     "write_denoise_report",
@@ -41,6 +43,7 @@ __all__ = [
     "write_layer_picture",
     "write_leakage_report",
     "write_prediction_report",
+    "write_shares_picture",
     "write_sweep_report",
     "write_training_report",
 ]
@@ -54,6 +57,7 @@ _PAGES = {
     "leakage": ("LeakageReport", "write_leakage_report"),
     "predictions": ("located", "write_prediction_report"),
     "scores": ("EvaluationReport", "TrainingReport", "write_evaluation_report", "write_training_report"),
+    "shares": ("write_shares_picture",),
     "sketch": ("Sketch", "Thumbnail"),
     "sweep": ("SweepReport", "write_sweep_report"),
 }

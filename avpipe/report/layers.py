@@ -26,7 +26,7 @@ def write_layer_picture(path: Path, title: str, layers: Sequence[Layer]) -> None
     named = len(layers) <= _MOST_NAMED
     figure = Figure(figsize=(11.0, 1.3 + (_ROW_IN if named else _ROW_IN / 4) * len(layers)), layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(title, fontsize=10, color=_INK)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, color=_INK)
     columns = {
         "parameters": [float(layer.parameters) for layer in layers],
         "multiply-adds": [float(layer.multiply_adds) for layer in layers],
@@ -53,7 +53,7 @@ def write_layer_picture(path: Path, title: str, layers: Sequence[Layer]) -> None
         if place == len(columns) - 1:
             for bar, sees_all in zip(bars, whole, strict=True):
                 bar.set_alpha(0.4 if sees_all else 1.0)
-            axes.set_xlabel("longest axis; pale: some path sees all", fontsize=8, color=_INK)
+            axes.set_xlabel("longest axis; pale: some\npath sees all of it", fontsize=8, color=_INK)
         if place == 0:
             axes.invert_yaxis()
             labels = [layer.name or layer.kind for layer in layers]

@@ -1,6 +1,7 @@
 """The page of a sweep: every job, its curve, and the best of each value."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +49,7 @@ def write_sweep_report(path: Path, report: SweepReport) -> Path:
         "drawn": drawn,
         "pictures": pictures,
         "axes": [_axis(report, key, drawn) for key in report.axes],
-        "failed": [row for row in report.rows if row["status"] != "done"],
+        "others": Counter(row["status"] for row in report.rows if row["status"] != "done"),
     }
     return write_page(path, "sweep.html", content)
 

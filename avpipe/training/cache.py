@@ -110,6 +110,10 @@ class CachedReader(Reader, ABC):
         self.keys[recording] = key = hashlib.sha256("\n".join(parts).encode()).hexdigest()
         return key
 
+    def holds(self, recording: Recording) -> bool:
+        """Whether the store has the entry of a recording."""
+        return recording in self.keys and self.store.path(self.keys[recording]).is_dir()
+
     def fill(self, recording: Recording) -> int:
         """Write the entry of a recording; returns its bytes.
 

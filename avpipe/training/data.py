@@ -17,6 +17,7 @@ from avpipe.errors import ArgumentError, RunStopped
 from avpipe.features import TIME_AXIS, Features, Preprocessor, collate, single_threaded
 from avpipe.media import MediaError
 from avpipe.objectives import Batch, Objective
+from avpipe.training.ledger import AUGMENT, BATCH, DECODE, FEATURES, Clock
 from avpipe.training.recordings import Reader, Recording
 from avpipe.training.sampling import EpochSampler, Order, Share
 from avpipe.windowing import between_silence
@@ -77,6 +78,7 @@ class TrainingWindows(Dataset[Item | RawItem | None]):
         seed: with the epoch and the recording's place it determines all that is drawn.
         from_features: draw among the windows that prediction cuts, whose features can be kept.
         raw: leave the features to whom the batch goes.
+        clock: measures what an item takes.
     """
 
     def __init__(
@@ -88,6 +90,7 @@ class TrainingWindows(Dataset[Item | RawItem | None]):
         seed: int,
         from_features: bool = False,
         raw: bool = False,
+        clock: Clock | None = None,
     ) -> None:
         self.recordings = recordings
         self.reader = reader
@@ -96,6 +99,7 @@ class TrainingWindows(Dataset[Item | RawItem | None]):
         self.seed = seed
         self.from_features = from_features
         self.raw = raw
+        self.clock = clock or Clock()
 
     def __len__(self) -> int:
         return len(self.recordings)
@@ -113,24 +117,32 @@ class TrainingWindows(Dataset[Item | RawItem | None]):
         recording, preprocessor = self.recordings[index], self.reader.preprocessor
         target = self.objective.encode(recording.example.target)
         if self.from_features:
-            features, seconds = self.reader.window(recording, generator.random())
+            with self.clock.part(DECODE):
+                features, seconds = self.reader.window(recording, generator.random())
             return self.finished(features, target, index, seconds, generator)
         start_sec = random_start(recording.duration_sec, preprocessor.window_sec, generator)
-        clip = self.augmentation.augment_clip(self.reader.clip(recording, start_sec), generator)
+        with self.clock.part(DECODE):
+            clip = self.reader.clip(recording, start_sec)
+        with self.clock.part(AUGMENT):
+            clip = self.augmentation.augment_clip(clip, generator)
         edge_sec = preprocessor.windowing.edge_sec(self.objective.edge_silence_sec)
         clip = between_silence(clip, edge_sec, edge_sec)
         seconds = preprocessor.window_sec
         if self.raw:
             return RawItem(*preprocessor.tensors(clip), target, index, seconds, generator)
         with single_threaded():
-            return self.finished(preprocessor(clip), target, index, seconds, generator)
+            with self.clock.part(FEATURES):
+                features = preprocessor(clip)
+            return self.finished(features, target, index, seconds, generator)
 
     def finished(
         self, features: Features, target: Tensor, index: int, seconds: float, generator: np.random.Generator
     ) -> Item | None:
         if not features:
             return None
-        return Item(self.augmentation.augment_features(features, generator), target, index, seconds, generator)
+        with self.clock.part(AUGMENT):
+            features = self.augmentation.augment_features(features, generator)
+        return Item(features, target, index, seconds, generator)
 
 
 class ValidationWindows(IterableDataset[Item]):
@@ -182,6 +194,8 @@ class Loading:
     """What stands together in a batch; None: what was drawn together."""
     one_shape: bool = False
     """Every batch as long as a window, also where all of it is shorter: compiled code is made for one shape."""
+    prefetch: int = 2
+    """Batches that each worker may hold ready."""
 
 
 class AVDataModule(LightningDataModule):
@@ -235,7 +249,8 @@ class AVDataModule(LightningDataModule):
     def _finished(self, raw: RawItem) -> Item | None:
         device = next((tensor.device for tensor in (raw.waveform, raw.frames) if tensor is not None), None)
         with torch.no_grad():
-            features = self.device_preprocessor.to(device).from_tensors(raw.waveform, raw.frames)
+            with self.train_windows.clock.part(FEATURES):
+                features = self.device_preprocessor.to(device).from_tensors(raw.waveform, raw.frames)
             return self.train_windows.finished(features, raw.target, raw.example, raw.seconds, raw.generator)
 
     def _loader(
@@ -249,7 +264,7 @@ class AVDataModule(LightningDataModule):
             drop_last=drop_last,
             num_workers=workers,
             persistent_workers=workers > 0,
-            prefetch_factor=2 if workers else None,
+            prefetch_factor=self.loading.prefetch if workers else None,
             pin_memory=self.loading.pin_memory,
             collate_fn=collate_fn,
         )
@@ -259,8 +274,11 @@ class AVDataModule(LightningDataModule):
         return RawBatch(raws) if raws else self._mixed([item for item in items if isinstance(item, Item)])
 
     def _mixed(self, items: Sequence[Item]) -> Batch:
-        batch = self._collate(items)
-        mixture = self.train_windows.augmentation.augment_batch(batch.features, batch.lengths, items[0].generator)
+        windows = self.train_windows
+        with windows.clock.part(BATCH):
+            batch = self._collate(items)
+        with windows.clock.part(AUGMENT):
+            mixture = windows.augmentation.augment_batch(batch.features, batch.lengths, items[0].generator)
         if mixture is None:
             return batch
         return replace(

@@ -5,8 +5,8 @@ import logging
 import shlex
 import sys
 import warnings
-from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,6 @@ from pytorch_lightning.loggers import CSVLogger, Logger
 from torch import nn
 from torch.optim import Optimizer
 
-from avpipe.augment import Augmentation
 from avpipe.bundle import Origin, save_bundle, try_out
 from avpipe.config import Spec, instantiate, target_of
 from avpipe.corpora import Corpus, Split
@@ -27,18 +26,19 @@ from avpipe.errors import ArgumentError, AvpipeError, printable
 from avpipe.files import write_text
 from avpipe.networks import Network
 from avpipe.objectives import Objective, Transcription, check_targets
-from avpipe.training.cache import Cache
 from avpipe.training.checkpoints import WholeCheckpointIO, check_fits, has_stopped_early, read_checkpoint
-from avpipe.training.data import AVDataModule, Loading, TrainingWindows, ValidationWindows
+from avpipe.training.data import AVDataModule
 from avpipe.training.learner import Learner
+from avpipe.training.ledger import Actions, Clock, Ledger
+from avpipe.training.loading import make_data, num_threads, tell_loading
 from avpipe.training.lr_finder import find_lr
 from avpipe.training.optim import Recipe, warmed_up_average
 from avpipe.training.pretrained import for_bundle
-from avpipe.training.processes import check_changes, is_first_process, num_processes
+from avpipe.training.processes import check_changes, is_first_process
+from avpipe.training.profile import write_profile
 from avpipe.training.progress import History, Speed, on_terminal, progress
 from avpipe.training.recordings import Recording, measure
 from avpipe.training.run import claim, corpus_settings
-from avpipe.training.sampling import Buckets, Companions, Order
 from avpipe.training.start import begin, check_start, plan_layers
 from avpipe.training.transcripts import doubts
 from avpipe.training.values import logger_names
@@ -79,7 +79,10 @@ def train(config: Mapping[str, Any], job: Job) -> None:
     if is_first_process():
         job.split.write_manifest(job.folder / "split.csv")
     if job.bundle.is_dir():
+        if config["profile"]:
+            print(f"profile=true: {job.folder} is trained, there is nothing to measure", file=sys.stderr)
         return
+    actions = Actions(Ledger(device, worker_count(config["data"]["workers"]))) if config["profile"] else None
     begun = (job.folder / "checkpoints/last.ckpt").is_file()
     if not begun:
         check_start(config)
@@ -93,7 +96,8 @@ def train(config: Mapping[str, Any], job: Job) -> None:
     objective: Objective = instantiate(specs["objective"])
     every = (*job.split.train, *job.split.val, *job.split.test)
     check_targets(objective, [(example.path, example.target) for example in every])
-    data = _data(config, device, specs["preprocessor"], objective, train_part, val_part)
+    clock = actions.ledger if actions else Clock()
+    data = make_data(config, device, specs["preprocessor"], objective, train_part, val_part, clock)
     train_examples, val_examples = ([recording.example for recording in part] for part in (train_part, val_part))
     torch.manual_seed(config["seed"])  # anew: whether filling the cache has drawn anything is not to be seen here
     network = instantiate(specs["network"])
@@ -113,7 +117,8 @@ def train(config: Mapping[str, Any], job: Job) -> None:
     learner = Learner(
         network, objective, recipe, layers[0], train_examples, val_examples, seed, data.preprocessor, compiled
     )
-    chosen = _fit(config, device, job.folder, learner, data)
+    tell_loading(config["data"], data.loading)
+    chosen = _fit(config, device, job.folder, learner, data, actions)
     if not is_first_process():
         return
     learner.load_state_dict(read_checkpoint(chosen)["state_dict"])
@@ -121,6 +126,8 @@ def train(config: Mapping[str, Any], job: Job) -> None:
     if isinstance(network, Network):
         network.drop_auxiliary()
     save_bundle(job.bundle, bundled, network.cpu(), objective.cpu(), _origin(config, job))
+    if actions:
+        write_profile(job.folder, actions, data.loading, device)
 
 
 def _quiet() -> None:
@@ -190,50 +197,6 @@ def _specs(config: Mapping[str, Any], targets: Sequence[Any]) -> dict[str, Spec]
     return {"preprocessor": config["preprocess"], "network": network, "objective": objective}
 
 
-def _data(
-    config: Mapping[str, Any],
-    device: torch.device,
-    preprocessor: Spec,
-    objective: Objective,
-    train_part: Sequence[Recording],
-    val_part: Sequence[Recording],
-) -> AVDataModule:
-    settings, seed, processes = config["data"], config["seed"], num_processes(config["trainer"])
-    augmentation: Augmentation = instantiate(config["augment"])
-    cache: Cache = instantiate(config["cache"])
-    from_features = cache.kind == "features"
-    if from_features and augmentation.needs_clip:
-        reason = "the chosen augmentation changes sound or frames, which cached features no longer have"
-        raise ArgumentError("cache=features", reason, "give cache=decoded, or augment=none")
-    workers = worker_count(settings["workers"])
-    train_reader, val_reader = cache.readers(train_part, val_part, preprocessor, workers)
-    on_device = device.type == "cuda" if settings["features_on_device"] == "auto" else settings["features_on_device"]
-    train = TrainingWindows(
-        train_part, train_reader, augmentation, objective, seed, from_features, on_device and not from_features
-    )
-    val = ValidationWindows(val_part, val_reader, objective)
-    loading = Loading(
-        batch_size=settings["batch_size"],
-        workers=workers,
-        seed=seed,
-        weights=_balanced(train_part) if settings["sampling"] == "balanced" else None,
-        pin_memory=device.type == "cuda",
-        passes=settings["passes"],
-        order=_order({**settings, "batch_size": settings["batch_size"] * processes}, objective, train_part),
-        one_shape=config["device"]["compile"],
-    )
-    return AVDataModule(train, val, loading)
-
-
-def _order(settings: Mapping[str, Any], objective: Objective, train_part: Sequence[Recording]) -> Order | None:
-    """What is to stand together in a batch."""
-    if settings["sampling"] == "companions":
-        return Companions([str(each.example.target) for each in train_part])
-    return (
-        Buckets([each.duration_sec for each in train_part], settings["batch_size"]) if objective.needs_whole else None
-    )
-
-
 def _learning_rate(
     config: Mapping[str, Any], folder: Path, network: Network, objective: Objective, data: AVDataModule
 ) -> float:
@@ -256,14 +219,14 @@ def _learning_rate(
     return chosen
 
 
-def _balanced(recordings: Sequence[Recording]) -> list[float]:
-    """How often each recording comes, so that each label comes equally often."""
-    labels = [str(recording.example.target) for recording in recordings]
-    counts = Counter(labels)
-    return [1.0 / counts[label] for label in labels]
-
-
-def _fit(config: Mapping[str, Any], device: torch.device, folder: Path, learner: Learner, data: AVDataModule) -> Path:
+def _fit(
+    config: Mapping[str, Any],
+    device: torch.device,
+    folder: Path,
+    learner: Learner,
+    data: AVDataModule,
+    actions: Actions | None,
+) -> Path:
     """Run Lightning's loop from the last checkpoint, if there is one; returns the chosen checkpoint."""
     checkpoints = folder / "checkpoints"
     begun = checkpoints / "last.ckpt"
@@ -281,6 +244,7 @@ def _fit(config: Mapping[str, Any], device: torch.device, folder: Path, learner:
         logger=_loggers(config, folder),
         callbacks=_callbacks(config, folder, learner.objective if validated else None),
         plugins=[WholeCheckpointIO()],
+        profiler=actions,
         log_every_n_steps=10,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,  # ours knows of epochs and batches, and is shared out as it is
@@ -288,8 +252,10 @@ def _fit(config: Mapping[str, Any], device: torch.device, folder: Path, learner:
         enable_model_summary=False,
         enable_progress_bar=on_terminal(),
     )
+    torch.set_num_threads(num_threads(config["data"]["threads"]))
     try:
-        trainer.fit(learner, data, ckpt_path=begun if begun.is_file() else None)
+        with actions.ledger.loop() if actions else nullcontext():
+            trainer.fit(learner, data, ckpt_path=begun if begun.is_file() else None)
     except SystemExit as error:  # what Lightning makes of Ctrl-C
         raise KeyboardInterrupt from error
     return checkpoints / f"{config['select']}.ckpt"

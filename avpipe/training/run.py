@@ -14,7 +14,9 @@ from avpipe.errors import ArgumentError
 from avpipe.files import write_text
 from avpipe.training.processes import is_first_process
 
-_NOT_RESULT = ("run_dir", "device", "workers", "logger", "max_gb", "features_on_device")
+_NOT_RESULT = (
+    "run_dir", "device", "workers", "threads", "prefetch", "logger", "max_gb", "features_on_device", "profile",
+)  # fmt: skip
 _RESULTS = ("lr.json", "checkpoints", "bundle", "*/lr.json", "*/checkpoints", "*/bundle")
 """Of these one at least stands in a folder where something was learned."""
 _PATHS = re.compile(r"root|path")
@@ -23,7 +25,8 @@ _TOLD_ELSEWHERE = ("_target_", "label", "root", "path", "speech", "noise")
 
 
 def config_digest(config: Mapping[str, Any]) -> str:
-    """Eight hexadecimal digits of what determines a result: no paths, device, workers or logger.
+    """Eight hexadecimal digits of what determines a result: no paths, device, workers or logger, nor
+    whether it was measured.
 
     Of weights to begin with it is the file's name, so that they may move, and their folder is no part of it.
     """

@@ -6,6 +6,7 @@ from typing import Any
 
 from avpipe.device import worker_count
 from avpipe.errors import ArgumentError
+from avpipe.training.loading import num_ready, num_threads
 from avpipe.training.processes import check_processes
 
 LOGGERS = ("csv", "tensorboard")
@@ -40,6 +41,8 @@ def check_values(config: Mapping[str, Any]) -> None:
     if config["data"]["features_on_device"] not in ("auto", True, False):
         _choose("data.features_on_device", config["data"]["features_on_device"], ("auto", "true", "false"))
     worker_count(config["data"]["workers"])
+    num_threads(config["data"]["threads"])
+    num_ready(config["data"]["prefetch"], config["cache"]["kind"])
     _choose("select", config["select"], ("last", "best"))
     _choose("data.sampling", config["data"]["sampling"], ("natural", "balanced", "companions"))
     for name in logger_names(config):

@@ -249,6 +249,15 @@ def test_help_tells_every_command_and_its_keys():
         assert (status, "usage: avpipe" in told) == (0, True)
 
 
+@pytest.mark.parametrize("arguments", [["--help"], ["predict", "--help"]])
+def test_a_reader_that_goes_away_ends_help_quietly(arguments):
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run([sys.executable, "-m", "avpipe", *arguments], stdout=writing, stderr=subprocess.PIPE)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
 def test_help_names_every_task_and_experiment():
     _, told, _ = avpipe("train", "--help")
     for group in ("task", "experiment"):
@@ -256,11 +265,12 @@ def test_help_names_every_task_and_experiment():
             assert re.search(rf"\b{path.stem}\b", told), f"{group}={path.stem}"
 
 
-def loading_torch(folder, code, **environment):
+def loading_torch(folder, code, arguments=("describe", "x", "y"), **environment):
     """A process of the command that finds ``code`` where torch should be."""
     (folder / "torch.py").write_text(code)
-    command = ["-c", "import sys; from avpipe.__main__ import main; sys.exit(main())", "describe", "x", "y"]
-    variables = {**os.environ, "PYTHONPATH": str(folder), **environment}
+    command = ["-c", "import sys; from avpipe.__main__ import main; sys.exit(main())", *arguments]
+    found_first = os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH"))))
+    variables = {**os.environ, "PYTHONPATH": found_first, **environment}
     return subprocess.run([sys.executable, *command], env=variables, capture_output=True, text=True)
 
 
@@ -269,6 +279,13 @@ def test_torch_is_asked_for_large_pages_unless_somebody_knows_better(tmp_path, m
     monkeypatch.delenv("THP_MEM_ALLOC_ENABLE", raising=False)
     code = "import os; raise SystemExit('pages: ' + os.environ['THP_MEM_ALLOC_ENABLE'])"
     assert one_line(loading_torch(tmp_path, code, **own).stderr) == f"pages: {value}"
+
+
+@pytest.mark.parametrize("argument", ["tasc=digits", "encoder=nosuch", "trainer.max_epochs=few"])
+def test_training_refuses_a_wrong_word_before_torch_is_loaded(tmp_path, argument):
+    done = loading_torch(tmp_path, "raise SystemExit('loaded')", ("train", argument))
+    assert done.returncode == 2
+    assert argument.partition("=")[0] in one_line(done.stderr)
 
 
 def test_a_run_that_is_stopped_while_it_loads_is_one_line(tmp_path):

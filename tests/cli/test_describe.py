@@ -46,6 +46,14 @@ def test_a_picture(tmp_path):
     assert {(59, 110, 168), (194, 105, 61), (91, 140, 90), (125, 91, 166)} <= colours
 
 
+def test_layers_of_two_senses_are_told_apart():
+    _, one, _ = avpipe("describe", "bundle=digits")
+    _, both, _ = avpipe("describe", "bundle=sentiment_demo")
+    assert " stem.0 " in one
+    assert " stem.0 " not in both
+    assert all(f" {sense}.stem.0 " in both for sense in ("audio", "video"))
+
+
 @pytest.mark.slow
 def test_a_classifier_as_published():
     status, said, told = avpipe("describe", "classifier=googlenet")

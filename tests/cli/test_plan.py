@@ -1,6 +1,9 @@
 """``plan=true`` tells what there is to do, and writes nothing."""
 
 import os
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -65,7 +68,7 @@ def test_what_is_answered_is_told_apart(bundle, media, tmp_path):
     assert (rows["files"], rows["answered before"], rows["to answer"]) == ("6", "5", "1 (1 wav)")
     assert rows["length"] == "3.0 s"
     assert contents(output) == before
-    assert plan(bundle, media, output, "workers=0", "batch_size=8")[0]["answered before"] == "0"
+    assert plan(bundle, media, output, "workers=0", "batch_size=4")[0]["answered before"] == "0"
 
 
 def test_a_plan_beside_a_run_sees_what_it_has_entered(bundle, media, tmp_path):
@@ -89,6 +92,34 @@ def test_a_header_that_tells_of_ages_is_not_believed(media):
         file.seek(24)
         file.write((1).to_bytes(4, "little") * 2)  # one sample a second
     assert planning.look_at(Job("0.wav", media / "0.wav")).seconds is None
+
+
+def test_the_time_of_a_plan_has_its_start_and_all_seconds():
+    sampled = planning.Plan(num_files=9, num_answered=0, seconds=60.0, sampled_sec=20.0, took_sec=4.0, start_sec=5.0)
+    assert sampled.needed_sec == 17.0
+    assert planning.Plan(num_files=0, num_answered=0, start_sec=5.0).needed_sec is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="told by Linux")
+def test_the_age_of_a_process_is_told():
+    began = time.monotonic()
+    code = "from avpipe.progress import age_of_process_sec; import time; time.sleep(0.2); print(age_of_process_sec())"
+    said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert 0.2 <= float(said) <= time.monotonic() - began + 0.02  # told in hundredths
+
+
+@pytest.mark.slow
+def test_a_run_takes_about_as_long_as_its_plan_says(bundle, tmp_path):
+    media = tmp_path / "media"
+    for index in range(300):
+        write_audio(media / f"{index}.flac", noise(10.0, seed=index % 7), 16000)
+    command = [sys.executable, "-m", "avpipe", "predict", f"bundle={bundle}", media, tmp_path / "out", "device=cpu"]
+    said = subprocess.run([*command, "plan=true"], check=True, capture_output=True, text=True).stdout
+    (words,) = (line.split("│")[2].split() for line in said.splitlines() if "time, about" in line)
+    assert words[1] == "s"
+    began = time.monotonic()
+    subprocess.run(command, check=True, capture_output=True)
+    assert 0.5 < float(words[0]) / (time.monotonic() - began) < 2.0
 
 
 def test_nothing_to_answer_needs_no_sample(bundle, media, tmp_path):

@@ -13,7 +13,7 @@ import pytest
 
 from avpipe.cli.sweep import quote_each
 from avpipe.config import typed
-from avpipe.inference.sweep import SweepJob, axes_of, best_by_axis, write_sweep
+from avpipe.inference.sweep import SweepJob, axes_of, best_by_axis, print_sweep, write_sweep
 from tests.cli.test_commands import avpipe, one_line
 from tests.training.corpus import LEARN, write_corpus
 
@@ -124,9 +124,20 @@ def test_the_table_tells_axes_the_best_of_each_and_what_failed(tmp_path):
     assert [row["reason"] for row in rows] == ["", "", "", "<too deep>"]
     assert (rows[1]["accuracy"], rows[1]["accuracy_low"]) == ("0.9", "0.8")
     page = (tmp_path / "sweep.html").read_text(encoding="utf-8")
-    assert "&lt;too deep&gt;" in page
+    assert "4 jobs, 1 failed." in page
+    assert "dd: failed: <bdi>&lt;too deep&gt;</bdi>" in page
     assert page.count("<svg") == 2
     assert page.count("encoder=b") == 2
+
+
+def test_no_column_is_squeezed_out_of_a_narrow_terminal(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "40")
+    keys = ("encoder", "optim.weight_decay", "preprocess.window_sec")
+    for place in range(2):
+        write_job(tmp_path / f"job-{place}", place, [f"{key}={place}.125" for key in keys], score=0.5)
+    print_sweep(write_sweep(tmp_path, "avpipe train -m ..."))
+    said = capsys.readouterr().out
+    assert all(text in said for text in (*keys, "job-1", "1.125"))
 
 
 def test_a_table_of_nothing_is_a_table(tmp_path):

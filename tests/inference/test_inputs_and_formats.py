@@ -12,7 +12,7 @@ from avpipe.errors import ArgumentError
 from avpipe.inference.formats import write_csv, write_jsonl, writers
 from avpipe.inference.inputs import find_jobs
 from avpipe.inference.label_tracks import write_audacity
-from avpipe.inference.parquet import write_parquet
+from avpipe.inference.parquet import write_parquet, write_parquet_parts
 
 
 def test_a_folder_is_searched_to_any_depth_and_names_are_relative(tmp_path):
@@ -90,6 +90,14 @@ def test_csv_is_a_row_a_task(tmp_path):
     ]
 
 
+def test_csv_tells_how_many_shots_a_film_has(tmp_path):
+    shots = [{"start_sec": sec, "end_sec": sec + 1.0, "num_frames": 25} for sec in (0.0, 1.0)]
+    answer = {"label": None, "score": None, "text": None, "shots": shots, "boundaries": []}
+    film = {"path": "film.mp4", "status": "ok", "reason": "", "coverage": None, "tasks": {"scenes": answer}}
+    with write_csv(tmp_path, [film, *RECORDS]).open(encoding="utf-8", newline="") as file:
+        assert [row["num_shots"] for row in csv.DictReader(file)] == ["2", "", "", ""]
+
+
 def test_parquet_is_a_row_a_task_with_the_whole_answer(tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet")
     coverage = {
@@ -114,9 +122,64 @@ def test_parquet_is_a_row_a_task_with_the_whole_answer(tmp_path):
     assert rows[2]["scores"] is None
 
 
-def test_parquet_of_no_record_is_a_table_all_the_same(tmp_path):
+@pytest.mark.parametrize("write", [write_parquet, write_parquet_parts])
+def test_parquet_of_no_record_is_a_table_all_the_same(tmp_path, write):
     parquet = pytest.importorskip("pyarrow.parquet")
-    assert parquet.read_table(write_parquet(tmp_path, [])).num_rows == 0
+    assert parquet.read_table(write(tmp_path, [])).num_rows == 0
+
+
+def many_records(number):
+    return [{**RECORDS[1], "path": f"{place:03}.wav"} for place in range(number)]
+
+
+@pytest.fixture
+def parts_of_ten(monkeypatch):
+    pytest.importorskip("pyarrow.parquet")
+    monkeypatch.setattr("avpipe.inference.parquet._ROWS", 10)
+
+
+def test_parquet_parts_have_the_rows_of_the_one_file_in_its_order(tmp_path, parts_of_ten):
+    from pyarrow import dataset, parquet
+
+    records = [*RECORDS, *many_records(33)]
+    one = parquet.read_table(write_parquet(tmp_path / "one", records))
+    folder = write_parquet_parts(tmp_path / "parts", records)
+    assert sorted(path.name for path in folder.iterdir()) == [f"part-{number:05}.parquet" for number in range(4)]
+    assert parquet.read_table(folder).equals(one)
+    assert dataset.dataset(folder).to_table().equals(one)
+    assert [path.name for path in (tmp_path / "parts").iterdir()] == ["predictions.parquet"]
+
+
+def test_parquet_parts_take_the_place_of_those_before(tmp_path, parts_of_ten):
+    from pyarrow import parquet
+
+    write_parquet_parts(tmp_path, many_records(35))
+    folder = write_parquet_parts(tmp_path, many_records(12))
+    assert parquet.read_table(folder)["path"].to_pylist() == [record["path"] for record in many_records(12)]
+    assert len(list(folder.iterdir())) == 2
+
+
+def test_parquet_parts_that_end_early_leave_those_before(tmp_path, parts_of_ten):
+    from pyarrow import parquet
+
+    def ending_early():
+        yield from many_records(25)
+        raise KeyboardInterrupt
+
+    folder = write_parquet_parts(tmp_path, many_records(12))
+    with pytest.raises(KeyboardInterrupt):
+        write_parquet_parts(tmp_path, ending_early())
+    assert parquet.read_table(folder).num_rows == 12
+    assert [path.name for path in tmp_path.iterdir()] == ["predictions.parquet"]
+
+
+def test_one_parquet_file_and_its_parts_take_each_others_place(tmp_path, parts_of_ten):
+    from pyarrow import parquet
+
+    for write in (write_parquet, write_parquet_parts, write_parquet, write_parquet_parts):
+        path = write(tmp_path, many_records(12))
+        assert (path.is_file(), parquet.read_table(path).num_rows) == (write is write_parquet, 12)
+        assert [path.name for path in tmp_path.iterdir()] == ["predictions.parquet"]
 
 
 def test_without_pyarrow_parquet_is_refused_with_the_remedy(monkeypatch):

@@ -19,6 +19,7 @@ from tests.synthetic import tone, write_text_named_wav
 from tests.tiny import save_tiny_bundle
 
 ray = pytest.importorskip("ray")
+parquet = pytest.importorskip("pyarrow.parquet")
 RAY = [str(Path(sys.executable).with_name("ray")), "start", "--block", "--num-cpus=1", "--disable-usage-stats"]
 
 
@@ -62,7 +63,7 @@ def nodes(tmp_path, count):
         taken.bind(("", 0))
         port = taken.getsockname()[1]
     address = f"127.0.0.1:{port}"
-    environment = {**os.environ, "PYTHONPATH": os.getcwd(), "RAY_AUTH_MODE": "disabled"}
+    environment = {**os.environ, "PYTHONPATH": os.getcwd(), "RAY_AUTH_MODE": "disabled", "RAY_worker_niceness": "0"}
     starts = [["--head", f"--port={port}", "--include-dashboard=false"], *[[f"--address={address}"]] * (count - 1)]
     running = []
     try:
@@ -109,6 +110,13 @@ def num_answered(output):
         return 0
 
 
+def parts(output):
+    """The rows of a folder of parts."""
+    folder = output / "predictions.parquet"
+    assert [path.name for path in folder.iterdir()] == ["part-00000.parquet"]
+    return parquet.read_table(folder)
+
+
 @pytest.mark.slow
 def test_two_machines_answer_as_one_and_losing_one_loses_no_file(bundle, tmp_path):
     media = write_media(tmp_path / "media", 240)
@@ -127,6 +135,7 @@ def test_two_machines_answer_as_one_and_losing_one_loses_no_file(bundle, tmp_pat
     assert len(expected.splitlines()) == 241
     for name in ("whole", "lossy"):
         assert (tmp_path / name / "predictions.jsonl").read_bytes() == expected
+        assert parts(tmp_path / name).equals(parquet.read_table(tmp_path / "local" / "predictions.parquet"))
         assert json.loads((tmp_path / name / "summary.json").read_text())["statuses"] == {"error": 1, "ok": 240}
 
 
@@ -140,6 +149,12 @@ def test_a_run_by_either_engine_goes_on_where_the_other_stopped(bundle, tmp_path
     assert status == 1, told
     assert "7 ok" in said
     assert num_answered(tmp_path / "out") == 8
+    told = parquet.read_table(tmp_path / "out" / "predictions.parquet")
+    assert len(told) == 8
+    write_audio(media / "later.wav", tone(0.5, 550.0), 16_000)
+    finish(apart(os.environ, *command(bundle, media, tmp_path / "out", "engine=ray")))
+    resumed = parts(tmp_path / "out")
+    assert sorted(resumed["path"].to_pylist()) == sorted([*told["path"].to_pylist(), "later.wav"])
 
 
 def test_a_cluster_that_is_not_there_is_one_line(bundle, tmp_path, monkeypatch):

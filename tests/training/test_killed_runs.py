@@ -123,7 +123,7 @@ WEAK_PLACES = {
 KILLER = """
 import importlib, os, signal, sys
 module, name, count = {place!r}
-import avpipe.cli.train, torch
+import avpipe.cli.learning, torch
 target = importlib.import_module(module) if not module.endswith(".os") else importlib.import_module(module[:-3]).os
 whole = getattr(target, name)
 calls = 0
@@ -142,7 +142,7 @@ for user in list(sys.modules.values()):
         setattr(user, name, deadly)
 sys.argv = ["avpipe train", *sys.argv[1:]]
 from avpipe.cli.command import run
-sys.exit(run("train", avpipe.cli.train.main))
+sys.exit(run("train", avpipe.cli.learning.learn))
 """
 
 
