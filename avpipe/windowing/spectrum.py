@@ -13,7 +13,7 @@ class Spectrum:
     """The lower bins of a short-time Fourier transform, and back; the same as :class:`avpipe.networks.Stft`, by FFT.
 
     A network carries the transform as convolutions, so that it learns through it and is exported; where sound is only
-    passed through, at whatever rate, this takes a tenth of the time.
+    passed through, at whatever rate, this takes fewer operations.
 
     Args:
         window_length: in samples, even; the hop is half of it.
