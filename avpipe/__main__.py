@@ -13,15 +13,34 @@ from avpipe.errors import INTERRUPTED, INTERRUPTED_STATUS
 _CLI = Path(__file__).parent / "cli"
 _SHARED = ("command", "learning", "sweep")
 """Modules there that are no commands."""
+READER_GONE_STATUS = 141
+"""As shells have it of a program that writes into a closed pipe."""
 
 
 def main() -> int:
     """Run ``sys.argv``; returns the exit status where the sub-command does not end the process itself."""
     try:
-        return _dispatched(sys.argv[1:])
+        try:
+            return _dispatched(sys.argv[1:])
+        finally:
+            sys.stdout.flush()  # while a reader that has gone away can still be told from other ends
+    except BrokenPipeError:
+        if not _is_reader_gone():
+            raise
+        return READER_GONE_STATUS
     except KeyboardInterrupt:  # also while the sub-command still loads torch
         print(f"avpipe: {INTERRUPTED}", file=sys.stderr)
         return INTERRUPTED_STATUS
+
+
+def _is_reader_gone() -> bool:
+    """Whether whoever reads the output wants no more of it, as ``head`` does; what is left of it then goes nowhere."""
+    try:
+        print(flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python tries again at its end, and tells
+        return True
+    return False
 
 
 def _dispatched(arguments: list[str]) -> int:

@@ -11,6 +11,7 @@ checkpoint, no log. Ours is the data module with ``cache=features`` and Lightnin
 1 / (1 / D + 1 / C): D the samples a second that the same loader gives with nothing else to do and a worker a core, C
 those of the bare loop on all cores.
 
+``--processor`` compares cached training by the processor's own time on one thread, which other work changes little.
 They take turns, and medians over rounds are told. The first epoch of each is not counted. The variable is what the
 command ``avpipe`` sets for itself, memory in large pages.
 """
@@ -19,6 +20,7 @@ import argparse
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -38,23 +40,27 @@ from avpipe.training.loading import make_data
 from avpipe.training.recordings import measure
 from scripts.measure import CORES, Bound, Row, at_the_matrix_peak, medians, multiply_adds
 
+Seconds = Callable[[], float]
+"""A clock."""
+
 
 class Stopwatch(Callback):
     """Samples a second of each training epoch, from its first batch to its last; and the media files opened in it."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Seconds = time.perf_counter) -> None:
+        self.clock = clock
         self.rates: list[float] = []
         self.opened: list[int] = []
         self.samples = 0
         self.began = 0.0
 
     def on_train_epoch_start(self, trainer: Any, learner: Any) -> None:
-        self.samples, self.began = 0, time.perf_counter()
+        self.samples, self.began = 0, self.clock()
         self.opened.append(0)
 
     def on_train_batch_end(self, trainer: Any, learner: Any, outputs: Any, batch: Batch, index: int) -> None:
         self.samples += len(batch.targets)
-        self.rates[len(self.opened) - 1 :] = [self.samples / (time.perf_counter() - self.began)]
+        self.rates[len(self.opened) - 1 :] = [self.samples / (self.clock() - self.began)]
 
 
 def ours(config: dict[str, Any], watch: Stopwatch) -> None:
@@ -75,7 +81,7 @@ def ours(config: dict[str, Any], watch: Stopwatch) -> None:
         train(settings, job)
 
 
-def bare(config: dict[str, Any], batches: list[Batch], epochs: int) -> list[float]:
+def bare(config: dict[str, Any], batches: list[Batch], epochs: int, clock: Seconds = time.perf_counter) -> list[float]:
     """Samples a second of each epoch of the loop that every tutorial has."""
     torch.manual_seed(0)
     labels = int(max(int(batch.targets.max()) for batch in batches)) + 1
@@ -83,7 +89,7 @@ def bare(config: dict[str, Any], batches: list[Batch], epochs: int) -> list[floa
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3)
     rates = []
     for _ in range(epochs):
-        samples, began = 0, time.perf_counter()
+        samples, began = 0, clock()
         for batch in batches:
             loss = nn.functional.cross_entropy(network(batch.features, batch.lengths).value, batch.targets)
             optimizer.zero_grad()
@@ -91,7 +97,7 @@ def bare(config: dict[str, Any], batches: list[Batch], epochs: int) -> list[floa
             nn.utils.clip_grad_norm_(network.parameters(), 5.0)
             optimizer.step()
             samples += len(batch.targets)
-        rates.append(samples / (time.perf_counter() - began))
+        rates.append(samples / (clock() - began))
     return rates
 
 
@@ -120,29 +126,32 @@ def configured(task: str, corpus: str, epochs: int, folder: Path, *more: str) ->
     return plain(compose("train", [*overrides, f"run_dir={folder}", *more]))
 
 
-def network_bound(config: dict[str, Any], batch: Batch) -> Bound:
+def network_bound(config: dict[str, Any], batch: Batch, clock: Seconds = time.perf_counter) -> Bound:
     """Seconds a sample of its multiply-adds at the matrix peak; gradients take twice those of the answer."""
     network = instantiate({**config["network"], "num_outputs": int(batch.targets.max()) + 1})
     counted = multiply_adds(lambda: network(batch.features, batch.lengths))
     what, job, times = at_the_matrix_peak(3 * counted / len(batch.targets))
-    return Bound(what, medians({what: job})[what] * times)
+    return Bound(what, medians({what: job}, clock=clock)[what] * times)
 
 
-def cached(task: str, corpus: str, epochs: int, rounds: int) -> Row:
-    """Seconds a sample of cached training, ours and the bare loop's."""
+def cached(task: str, corpus: str, epochs: int, rounds: int, by_processor: bool = False) -> Row:
+    """Seconds a sample of cached training, ours and the bare loop's; by the clock, or by one processor."""
+    clock: Seconds = time.process_time if by_processor else time.perf_counter
+    if by_processor:
+        torch.set_num_threads(1)
     took: dict[str, list[float]] = {"avpipe": [], "a bare PyTorch loop": []}
     watch = Stopwatch()
     with tempfile.TemporaryDirectory() as folder:
         for index in range(rounds):
             config = configured(task, corpus, epochs, Path(folder) / str(index), "cache=features")
             batches = list(data_of(config).train_dataloader())
-            watch = Stopwatch()
-            took["a bare PyTorch loop"].append(1 / statistics.median(bare(config, batches, epochs)[1:]))
+            watch = Stopwatch(clock)
+            took["a bare PyTorch loop"].append(1 / statistics.median(bare(config, batches, epochs, clock)[1:]))
             ours(config, watch)
             took["avpipe"].append(1 / statistics.median(watch.rates[1:]))
-        bound = network_bound(config, batches[0])
+        bound = network_bound(config, batches[0], clock)
     medianed = {name: statistics.median(seconds) for name, seconds in took.items()}
-    note = f"media files opened, by epoch: {watch.opened}"
+    note = f"media files opened, by epoch: {watch.opened}" + ("; seconds of one processor" if by_processor else "")
     return Row("training", f"a sample of {task} on cached {corpus}", medianed, bound, note=note)
 
 
@@ -176,8 +185,10 @@ def main() -> None:
     for name, default in (("corpus", "ravdess"), ("task", "emotion"), ("epochs", 3), ("rounds", 3)):
         parser.add_argument(f"--{name}", type=type(default), default=default)
     parser.add_argument("--media", action="store_true")
+    parser.add_argument("--processor", action="store_true")
     asked = parser.parse_args()
-    print((from_media if asked.media else cached)(asked.task, asked.corpus, asked.epochs, asked.rounds))
+    given = asked.task, asked.corpus, asked.epochs, asked.rounds
+    print(from_media(*given) if asked.media else cached(*given, asked.processor))
 
 
 if __name__ == "__main__":

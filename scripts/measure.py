@@ -105,15 +105,17 @@ def peer(name: str) -> ModuleType | None:
         return None
 
 
-def medians(jobs: Mapping[str, Job], repeats: int = REPEATS) -> dict[str, float]:
+def medians(
+    jobs: Mapping[str, Job], repeats: int = REPEATS, clock: Callable[[], float] = time.perf_counter
+) -> dict[str, float]:
     """Median seconds of each job, the jobs taking turns; one round before it counts warms the caches."""
     seconds: dict[str, list[float]] = {name: [] for name in jobs}
     for round_ in range(repeats + 1):
         for name, job in jobs.items():
-            begun = time.perf_counter()
+            begun = clock()
             job()
             if round_:
-                seconds[name].append(time.perf_counter() - begun)
+                seconds[name].append(clock() - begun)
     return {name: statistics.median(times) for name, times in seconds.items()}
 
 

@@ -28,6 +28,13 @@ def script(repository: Path):
     return module
 
 
+def test_its_notice_says_in_one_line_that_it_knows_drawings():
+    notice = load_bundle(find_bundle("sentiment_demo"), torch.device("cpu")).notice
+    assert notice.startswith("bundle sentiment_demo: learned from its maker's own recordings, CC BY-NC-SA 4.0: not for")
+    assert "the faces are drawings made by a script" in notice
+    assert "\n" not in notice
+
+
 def test_it_is_small_and_says_what_it_is():
     folder = find_bundle("sentiment_demo")
     assert sum(path.stat().st_size for path in folder.iterdir()) < 5_000_000

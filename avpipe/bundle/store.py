@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from avpipe.bundle.errors import BundleError
 from avpipe.bundle.golden import prove, write_golden
-from avpipe.bundle.manifest import GOLDEN, MANIFEST, MODEL, Manifest, Origin, read_manifest, write_manifest
+from avpipe.bundle.manifest import CARD, GOLDEN, MANIFEST, MODEL, Manifest, Origin, read_manifest, write_manifest
 from avpipe.bundle.trust import check_spec
 from avpipe.config import Spec, instantiate
 from avpipe.errors import ArgumentError, RunStopped
@@ -50,10 +50,18 @@ class Bundle:
 
     @property
     def notice(self) -> str:
-        """What whoever uses it must know of its licence, as a line; empty where all uses are allowed."""
-        if "NC" not in self.origin.licence:
+        """What whoever uses it must know of what it learned from, as a line; empty where there is nothing.
+
+        That is a licence that does not allow all uses, and what the recordings are, where that was written down.
+        """
+        origin = self.origin
+        about = str(origin.corpus_settings.get("about", "")).partition(". ")[0].rstrip(".")
+        if "NC" not in origin.licence and not about:
             return ""
-        return f"bundle {self.name}: learned from {self.origin.corpus}, {self.origin.licence}: not for commercial use"
+        source = "its maker's own recordings" if origin.corpus == "manifest" else origin.corpus
+        forbidden = ": not for commercial use" if "NC" in origin.licence else ""
+        told = f". {about} ({CARD} of the bundle says more)" if about else ""
+        return f"bundle {self.name}: learned from {source}, {origin.licence}{forbidden}{told}"
 
 
 def find_bundle(name: str) -> Path:

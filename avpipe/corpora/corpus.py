@@ -39,6 +39,9 @@ class Corpus(ABC):
     has_classes: bool = True
     """Targets are names of classes. False: free text, or voices to tell apart, none of which has to be everywhere."""
 
+    sought: str = "is this the right folder?"
+    """What to do about a folder that holds nothing of the corpus."""
+
     @property
     def notes(self) -> tuple[str, ...]:
         """What is to be known of it before scores on it are believed, a line each; every split's warnings tell it."""
@@ -56,7 +59,7 @@ class Corpus(ABC):
         """
         found = sorted(self.scan(), key=self._sort_key)
         if not found:
-            raise CorpusError(self.root, f"holds no recording of the corpus {self.name}", "is this the right folder?")
+            raise CorpusError(self.root, f"holds no recording of the corpus {self.name}", self.sought)
         return found
 
     def official_split(self) -> dict[Example, str] | None:

@@ -13,10 +13,13 @@ import numpy as np
 from avpipe.corpora.corpus import SIDE_NAMES, Corpus, find_root
 from avpipe.corpora.errors import CorpusError
 from avpipe.corpora.example import Example
-from avpipe.corpora.transitions import Transition, read_transitions, told, write_transitions
+from avpipe.corpora.transitions import Transition, read_shot_table, read_transitions, told, write_transitions
 from avpipe.corpora.written import write_folder
 from avpipe.files import cache_folder, sha256_of
 from avpipe.media import ClipFormat, WindowPlan, find_media, stream_clips
+
+_SHOT_TABLE = "{}.shots.csv"
+"""Of a film's name: what ``avpipe predict bundle=scenes`` writes."""
 
 _SHOT_LISTS = ("{}.txt", "{}_gt.txt", "{}-shots.txt")
 """Of a film's name without suffix."""
@@ -29,7 +32,8 @@ class CutLists(Corpus):
     """Films, each with a list of the transitions between its shots.
 
     Lists by times: ``<film>.csv`` or ``<film without suffix>.csv`` beside the film, with the columns ``start_sec`` and,
-    for gradual transitions, ``end_sec`` (see :class:`avpipe.corpora.Transition`). Lists by frames, numbered from 0:
+    for gradual transitions, ``end_sec`` (see :class:`avpipe.corpora.Transition`); or ``<film>.shots.csv``, as ``avpipe
+    predict bundle=scenes`` writes it, which a person may have corrected. Lists by frames, numbered from 0:
     RAI's and BBC's ``<film without suffix>.txt`` (``_gt.txt``, ``-shots.txt``), a line a shot with its first and last
     frame, what lies between two shots being a gradual transition; and ClipShots' ``*.json`` in the root, with
     ``transitions`` by the names of films, of which those of two neighbouring frames are cuts. Frames are those that are
@@ -51,6 +55,7 @@ class CutLists(Corpus):
 
     name = "cut_lists"
     has_classes = False
+    sought = "write FILM.csv beside each film, a line a transition with its start_sec and end_sec (see data/README.md)"
 
     def __init__(self, root: str | Path | None = None, licence: str = "not stated") -> None:
         self.root = find_root(self.name, root, "cut_lists", "films with lists of their cuts (see data/README.md)")
@@ -79,12 +84,13 @@ class CutLists(Corpus):
         for film in find_media(self.root):
             listing = self._listing(film, clip_shots)
             if listing is not None:
-                found.append(Example(film, told(read_transitions(listing)), annotation=listing))
+                read = read_shot_table if listing.name == _SHOT_TABLE.format(film.name) else read_transitions
+                found.append(Example(film, told(read(listing)), annotation=listing))
         return tuple(found)
 
     def _listing(self, film: Path, clip_shots: Mapping[str, Frames]) -> Path | None:
         """The film's list by times; one by frames is looked up and kept in the cache."""
-        for name in (f"{film.name}.csv", f"{film.stem}.csv"):
+        for name in (f"{film.name}.csv", f"{film.stem}.csv", _SHOT_TABLE.format(film.name)):
             if film.with_name(name).is_file():
                 return film.with_name(name)
         frames = clip_shots.get(film.name)
@@ -129,7 +135,7 @@ def _read_shots(path: Path) -> Frames:
     shots: list[tuple[int, int]] = []
     for number, line in enumerate(path.read_text(encoding="utf-8-sig", errors="replace").splitlines(), 1):
         parts = line.replace(",", " ").split()
-        if not parts or (number == 1 and not parts[0].isdigit()):
+        if not parts or (number == 1 and not any(map(str.isdigit, line))):  # a heading
             continue
         if len(parts) < 2 or not all(part.isdigit() for part in parts[:2]):
             raise CorpusError(f"{path}, line {number}", f"no shot: {line[:40]!r}", "write its first and last frame")

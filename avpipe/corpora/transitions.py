@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from avpipe.corpora.errors import CorpusError
-from avpipe.corpora.tables import read_table
+from avpipe.corpora.tables import Row, read_table
 from avpipe.corpora.written import write_table
 
 CUT, GRADUAL = "cut", "gradual"
@@ -77,8 +77,30 @@ def read_transitions(path: Path) -> tuple[Transition, ...]:
     Raises:
         CorpusError: it cannot be read, or holds what is no time, or they do not follow one another.
     """
+    return _in_order(path, read_table(path, COLUMNS[:1]))
+
+
+def read_shot_table(path: Path) -> tuple[Transition, ...]:
+    """Read the transitions from a table of shots, as ``avpipe predict`` writes it: one leads to each but the first.
+
+    Raises:
+        CorpusError: as of :func:`read_transitions`.
+    """
+    rows = []
+    for line, cells in read_table(path, ("start_sec", "begins_with"))[1:]:
+        is_gradual = cells["begins_with"] == GRADUAL
+        span = [cells.get(f"transition_{name}", "") if is_gradual else cells["start_sec"] for name in COLUMNS[:2]]
+        rows.append(Row(line, dict(zip(COLUMNS, span, strict=False))))
+    return _in_order(path, rows)
+
+
+def _in_order(path: Path, rows: Iterable[Row]) -> tuple[Transition, ...]:
+    """
+    Raises:
+        CorpusError: a row holds what is no time, or begins before the one above has ended.
+    """
     found: list[Transition] = []
-    for line, cells in read_table(path, COLUMNS[:1]):
+    for line, cells in rows:
         try:
             start = float(cells["start_sec"])
             end = float(cells.get("end_sec") or start)

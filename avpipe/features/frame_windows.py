@@ -12,7 +12,8 @@ class FrameWindows:
     """Cuts the frames of one film anew, so that two windows share twice the context.
 
     Window k begins at frame k * (window_frames - 2 * context_frames). A film that is no longer than a window is one
-    window; the last one may be short. Each lasts from its first frame to the one behind its last, or to the film's end.
+    window; the last one may be short. Each lasts from its first frame to the one behind its last, or to the film's end:
+    of one that breaks off, to the end of the last frame that is there.
 
     Args:
         window_frames: of a window.
@@ -32,7 +33,7 @@ class FrameWindows:
         Args:
             clip: of every frame, that follows the one before without overlap; one without a frame is passed over.
         """
-        self._end_sec = clip.start_sec + clip.coverage.asked_sec
+        self._end_sec = max(self._end_sec, _seen_until_sec(clip))
         if clip.frames is None or clip.frame_times_sec is None:
             return
         held = clip if self._held is None else _joined(self._held, clip)
@@ -55,6 +56,15 @@ class FrameWindows:
         asked_sec = max(end_sec, float(_times(window)[-1])) - start_sec
         coverage = replace(held.coverage, asked_sec=asked_sec, decoded_sec=asked_sec)
         return replace(window, start_sec=start_sec, coverage=coverage)
+
+
+def _seen_until_sec(clip: Clip) -> float:
+    """Where a clip ends, or what could be decoded of it; 0 where that is nothing."""
+    end_sec = clip.start_sec + clip.coverage.asked_sec
+    gap = clip.coverage.gaps[-1] if clip.coverage.gaps else (end_sec, end_sec)
+    if gap[1] < end_sec - 1e-6:
+        return end_sec
+    return gap[0] if gap[0] > clip.start_sec else 0.0
 
 
 def _frames(clip: Clip) -> np.ndarray:

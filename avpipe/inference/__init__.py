@@ -63,7 +63,7 @@ def load(
 
 
 def tell_notices(bundles: Iterable[Bundle]) -> None:
-    """Tell on standard error what the licences of bundles forbid."""
+    """Tell on standard error what the licences of bundles forbid, and what they have learned from."""
     for bundle in bundles:
         if bundle.notice:
             print(bundle.notice, file=sys.stderr)

@@ -13,10 +13,12 @@ from avpipe.inference.speech import Stretch
 from avpipe.inference.turns import TurnFinder
 from avpipe.inference.word_times import within_speech
 from avpipe.networks import Network
-from avpipe.objectives import Decoded, Verification
+from avpipe.objectives import Decoded, Transcription, Verification
 
 SHORT_SHARE = 0.5
-"""Of a window: a recording of a voice that is shorter is told to be."""
+"""Of a window: a film, and a recording of a voice to be known again, that is shorter is told to be."""
+SHORT_SOUND_SHARE = 0.1
+"""The same of what only listens: a word is whole, however short, and most windows of words are mostly padding."""
 
 
 @dataclass(slots=True)
@@ -35,10 +37,17 @@ class BundleAnswer:
     """What was said of some of the crops of the window at hand, until all are answered."""
     senses: SensesHeard = field(default_factory=SensesHeard)
     """Of a bundle of several senses."""
+    heard: bool = False
+    """Whether there was anything to be heard in a window."""
+    seen: bool | None = None
+    """Whether there was anything to be seen in a window; None: none had pictures."""
 
     def add(self, window: Window, said: Decoded, apart: Apart) -> None:
         """Enter what was said of a window, and what by some of its senses alone."""
         seconds = window.end_sec - window.start_sec
+        self.heard = self.heard or not window.silent
+        if "video" in window.arrays:
+            self.seen = bool(self.seen) or not window.blank
         if apart:
             self.senses.add(self.bundle.objective, apart, [*window.arrays], seconds)
         if window.views > 1:
@@ -98,16 +107,38 @@ class BundleAnswer:
         wanted = self.bundle.preprocessor.plan.format.sample_rate or 0
         if rate and wanted > rate:
             yield f"recorded at {rate} Hz, and learned from {wanted} Hz"
-        is_voice, window_sec = isinstance(self.bundle.objective, Verification), self.bundle.preprocessor.window_sec
-        if is_voice and self.seconds < SHORT_SHARE * window_sec:
-            yield f"{self.seconds:.2g} s of sound: too short to tell voices apart surely"
-        yield from self._lacked()
+        yield from self._short()
+        if self.seen is False and not self.bundle.preprocessor.counts_frames:
+            yield "there is nothing to be seen in its pictures"
+        yield from self._lacked(rate is not None)
 
-    def _lacked(self) -> Iterator[str]:
-        """Which senses a bundle of several had to do without."""
-        if not has_several_senses(self.bundle.network):
+    def _short(self) -> Iterator[str]:
+        """Whether there is less of it than the bundle has learned to judge by; a transcript may be of any length."""
+        preprocessor, objective = self.bundle.preprocessor, self.bundle.objective
+        if preprocessor.counts_frames or isinstance(objective, Transcription):
             return
-        for sense in cast(Network, self.bundle.network).senses:
-            if sense not in self.senses.alone:
-                others = " and ".join(self.senses.alone)
-                yield f"no {'sound' if sense == 'audio' else 'picture'} in it: answered by {others} alone"
+        is_voice, window_sec = isinstance(objective, Verification), preprocessor.window_sec
+        listens_only = preprocessor.video is None and not is_voice
+        if self.seconds >= (SHORT_SOUND_SHARE if listens_only else SHORT_SHARE) * window_sec:
+            return
+        if is_voice:
+            yield f"{self.seconds:.2g} s of sound: too short to tell voices apart surely"
+        else:
+            yield f"shorter than a window of {window_sec:g} s: judged by {self.seconds:.2g} s"
+
+    def _lacked(self, has_sound: bool) -> Iterator[str]:
+        """Which senses a bundle of several had to do without, and whether all that it heard is silence.
+
+        Args:
+            has_sound: whether the file has a sound, be there something to be heard in it or not.
+        """
+        if has_several_senses(self.bundle.network):
+            for sense in cast(Network, self.bundle.network).senses:
+                if sense not in self.senses.alone:
+                    what = "picture" if sense != "audio" else "sound"
+                    lacked = "its sound is silence" if sense == "audio" and has_sound else f"no {what} in it"
+                    yield f"{lacked}: answered by {' and '.join(self.senses.alone)} alone"
+        elif self.bundle.preprocessor.audio is None:
+            return
+        if has_sound and not self.heard and "audio" in (self.senses.alone or ("audio",)):
+            yield "its sound is silence"

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from avpipe.report import Sketch, Thumbnail
 
 
+BLANK_LEVELS = 16
+"""Of 256, of which coding leaves some few in a plain picture."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What one bundle asks of every file."""
@@ -44,11 +48,13 @@ class Window:
     end_sec: float
     arrays: dict[str, np.ndarray]
     silent: bool
-    """Whether there is nothing to be heard in it."""
+    """Whether there is nothing to be heard in it; it then has no features of sound, unless it has no others."""
     quiet_sec: float = 0.0
     """Of silence that its features have in front of it; below 0: so much of its beginning they lack."""
     views: int = 1
     """How many messages, one after the other, show this stretch, each another crop of its pictures."""
+    blank: bool = False
+    """Whether it has pictures, and there is nothing to be seen in them."""
     frame_times_sec: np.ndarray | None = None
     """Presentation times of its frames, where each of them is judged."""
 
@@ -105,7 +111,7 @@ def decode(job: Job, requests: Sequence[Request]) -> Iterator[Message]:
                 with single_threaded():
                     start_sec, whole = clip.start_sec, clip
                     clip = requests[plan].preprocessor.cut(clip, boxes.get(plan))
-                    views = [each for each in requests[plan].views(clip, is_first, is_last) if each]
+                    views = [_heard(each, silent) for each in requests[plan].views(clip, is_first, is_last) if each]
                     if plan in tracks:
                         tracks[plan].add(clip)
                     if sketch is not None and requests[plan].sketched and views:
@@ -114,16 +120,29 @@ def decode(job: Job, requests: Sequence[Request]) -> Iterator[Message]:
                     arrays = {sense: value.numpy() for sense, value in features.items()}
                     quiet_sec = is_first * requests[plan].quiet_sec + start_sec - clip.start_sec
                     times_sec = clip.frame_times_sec if requests[plan].preprocessor.counts_frames else None
-                    yield Window(plan, start_sec, end_sec, arrays, silent, quiet_sec, len(views), times_sec)
+                    blank, count = _is_blank(whole), len(views)
+                    yield Window(plan, start_sec, end_sec, arrays, silent, quiet_sec, count, blank, times_sec)
             with single_threaded():
                 speech = {plan: track.stretches() for plan, track in tracks.items()}
                 thumbnail = None if sketch is None else sketch.thumbnail()
             missing = {plan: error.reason for plan, error in clips.absent.items()}
+            if job.end_sec is None:
+                _add_notes_of_times(notes, boxes, job.start_sec + clips.coverage.asked_sec)
             yield Finished(clips.coverage, missing, speech, clips.sound_rate, notes, thumbnail)
     except NoSuchStream as error:
         yield Failed(_about(job, error), "abstained")
     except MediaError as error:
         yield Failed(_about(job, error), "error")
+
+
+def _heard(features: Features, silent: bool) -> Features:
+    """Without the sound of a window in which there is nothing to be heard, where there is something to be seen."""
+    return {sense: value for sense, value in features.items() if sense != "audio" or not silent or len(features) == 1}
+
+
+def _is_blank(clip: Clip) -> bool:
+    """Whether all pixels of all pictures are about the same: black, or any other plain slate."""
+    return clip.frames is not None and int(clip.frames.max()) - int(clip.frames.min()) < BLANK_LEVELS
 
 
 def _about(job: Job, error: MediaError) -> str:
@@ -156,6 +175,13 @@ def _boxes(job: Job, requests: Sequence[Request]) -> dict[int, BoxTrack]:
         if request.preprocessor.wants_boxes
     }
     return {place: track for place, track in found.items() if track is not None}
+
+
+def _add_notes_of_times(notes: dict[int, str], boxes: Mapping[int, BoxTrack], end_sec: float) -> None:
+    """Add what is to be told of the times of boxes of a film that ends there."""
+    for plan, track in boxes.items():
+        if note := track.note_of_times(end_sec):
+            notes[plan] = "; ".join(filter(None, [notes.get(plan), note]))
 
 
 def _with_last(clips: Iterable[tuple[int, Clip]]) -> Iterator[tuple[int, Clip, bool]]:

@@ -104,8 +104,14 @@ class FolderRun:
             if self.predictor.finds_shots:
                 find, predictor = partial(located, self.root), self.predictor
                 sheets = write_sheets(self.output, journal.records(jobs), find, predictor.workers, predictor.limits)
-            page = self.output / "report.html"
-            records, thumbnail = journal.records(jobs), journal.thumbnail
-            write_prediction_report(page, records, self.root, totals, thumbnail=thumbnail, sheets=sheets)
+            write_prediction_report(
+                self.output / "report.html",
+                journal.records(jobs),
+                self.root,
+                totals,
+                thumbnail=journal.thumbnail,
+                sheets=sheets,
+                notices=[bundle.notice for bundle in self.predictor.bundles if bundle.notice],
+            )
             write_text(self.output / "summary.json", json.dumps(totals, indent=2, ensure_ascii=False) + "\n")
         return totals

@@ -10,7 +10,7 @@ from avpipe.files import written_whole
 from avpipe.inference.label_tracks import write_audacity
 from avpipe.inference.parquet import check_parquet, write_parquet, write_parquet_parts
 from avpipe.inference.per_recording import Record
-from avpipe.inference.shot_files import write_edl, write_shot_table
+from avpipe.inference.shot_files import has_shots, write_edl, write_shot_table
 from avpipe.inference.subtitles import write_srt, write_txt, write_vtt
 from avpipe.inference.voice_files import write_npy, write_rttm
 
@@ -29,16 +29,17 @@ def write_jsonl(folder: Path, records: Iterable[Record]) -> Path:
 def write_csv(folder: Path, records: Iterable[Record]) -> Path:
     """``predictions.csv``: a row for each file and task; a file without an answer has one row with empty cells.
 
-    Beside the name of each film whose shots were looked for: ``<film>.shots.csv``.
+    Of a film whose shots were looked for, how many there are, and beside its name all of them: ``<film>.shots.csv``.
     """
     path = folder / "predictions.csv"
     with written_whole(path) as part, part.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(["path", "status", "reason", "task", "label", "score", "text"])
+        rows.writerow(["path", "status", "reason", "task", "label", "score", "text", "num_shots"])
         for record in records:
             head = [record["path"], record["status"], record["reason"]]
             for task, answer in record["tasks"].items() or [("", {})]:
-                rows.writerow([*head, task, *(answer.get(key) for key in ("label", "score", "text"))])
+                shots = len(answer["shots"]) if has_shots(answer) else None
+                rows.writerow([*head, task, *(answer.get(key) for key in ("label", "score", "text")), shots])
             write_shot_table(folder, record)
     return path
 

@@ -15,6 +15,7 @@ from avpipe.corpora import Split
 from avpipe.files import write_text, written_whole
 from avpipe.inference.answers import write_answers
 from avpipe.inference.evaluate import Scores
+from avpipe.report import told_groups
 
 BOTH = "both"
 """Column of the answers by all senses together."""
@@ -43,6 +44,7 @@ def write_scores(output: Path, origin: Origin, split: Split, part: str, corpus: 
             beside.open("w", encoding="utf-8", newline="") as file,
         ):
             csv.writer(file, lineterminator="\n").writerows(rows)
+    num_ungrouped = sum(not answer.group for answer in scores.answers)
     content = {
         "task": origin.task,
         "corpus": corpus,
@@ -53,6 +55,7 @@ def write_scores(output: Path, origin: Origin, split: Split, part: str, corpus: 
         "num_examples": len(scores.answers),
         "num_failed": scores.num_failed,
         "num_groups": len({answer.group or place for place, answer in enumerate(scores.answers)}),
+        **({"num_ungrouped": num_ungrouped} if num_ungrouped else {}),
         **({"decoding": scores.decoding} if scores.decoding else {}),
         "metrics": scores.metrics,
         "intervals": scores.intervals,
@@ -88,12 +91,14 @@ def print_scores(output: Path) -> None:
 
 def few_groups(content: Mapping[str, Any]) -> list[str]:
     """What to bear in mind of the intervals in ``metrics.json``; nothing where groups are enough."""
-    number = content["num_groups"]
+    number, ungrouped = content["num_groups"], content.get("num_ungrouped", 0)
     if number >= FEW_GROUPS:
         return []
     if number < 2:
-        return ["no intervals: all examples are of one group, which tells nothing about others"]
-    return [f"the intervals stand on {number} groups only: the truth lies outside them more often than told"]
+        what = "there is one example" if ungrouped else "all examples are of one group"
+        return [f"no intervals: {what}, which tells nothing about others"]
+    told = told_groups(number - ungrouped, ungrouped)
+    return [f"the intervals stand on {told} only: the truth lies outside them more often than told"]
 
 
 def _table_of_senses(columns: Mapping[str, Any]) -> Table:

@@ -60,6 +60,17 @@ class BoxTrack:
         beyond = int(((corners < -1e-6) | (corners > 1.0 + 1e-6)).any(1).sum())
         return f"{beyond} of {len(corners)} boxes reach beyond the picture: moved into it" if beyond else ""
 
+    def note_of_times(self, end_sec: float) -> str:
+        """What is to be told of their times, in words; empty where some lie within the film.
+
+        Args:
+            end_sec: of the film.
+        """
+        first, last = float(self.times_sec[0]), float(self.times_sec[-1])
+        if first < end_sec and last >= 0.0:
+            return ""
+        return f"its boxes are of {first:g} s to {last:g} s, and the film of 0 s to {end_sec:g} s: the nearest is used"
+
     def _fractions(self, picture_px: tuple[int, int]) -> np.ndarray:
         height, width = picture_px
         return self.corners / (width, height, width, height) if self.in_pixels else self.corners

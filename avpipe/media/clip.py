@@ -51,6 +51,8 @@ class Coverage:
     """Video frames that could not be decoded, or that the decoder calls corrupt; they are not delivered."""
     decoder: str = ""
     """``soundfile`` or ``av``."""
+    unread_bytes: int = 0
+    """Of another film that was put behind this one in an MP4 file; told where the stretch reaches the file's end."""
 
     def losses(self) -> list[str]:
         """What a reader must know before trusting what was decoded, in words; empty where nothing was lost."""
@@ -63,6 +65,8 @@ class Coverage:
             lines.append(f"{self.lost_sec:.3f} s of {self.asked_sec:.3f} s lost")
         if self.frames_lost:
             lines.append(f"{self.frames_lost} frames lost")
+        if self.unread_bytes:
+            lines.append(f"another film behind this one ({self.unread_bytes} bytes) is not read")
         return lines
 
 

@@ -5,6 +5,7 @@ The timeline of a file:
 - Sound alone: its first sample is time zero, whichever decoder reads it.
 - With a picture: the container's presentation time zero, so a late start keeps its lateness. Formats whose clock has
   no origin (MPEG-TS and -PS, Ogg) count from their first timestamp.
+- Where a clock is set back, as in films of MPEG-TS that were put end to end, what comes then follows what was before.
 """
 
 from __future__ import annotations  # PyAV's classes are generic only for the type checker

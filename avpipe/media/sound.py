@@ -23,6 +23,7 @@ from avpipe.media import containers
 from avpipe.media.damage import END_SLACK_SEC, Span
 from avpipe.media.errors import DamagedMedia, MediaError, NoSuchStream
 from avpipe.media.samples import Waveform, conformed, finite_samples, float_samples
+from avpipe.media.set_back import is_set_back
 from avpipe.media.truncation import wav_header_samples
 
 PREROLL_SEC = 0.5
@@ -176,7 +177,7 @@ class AvSoundReader:
         return stream
 
     def _open_at(self, start_sec: float) -> None:
-        first, from_start = None, start_sec <= PREROLL_SEC
+        first, from_start = None, start_sec <= PREROLL_SEC or is_set_back(self._path, self._container)
         if not from_start:
             try:
                 self._seek(start_sec - PREROLL_SEC)

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +15,7 @@ from avpipe.media.clip import Clip, ClipFormat, Coverage, WindowPlan
 from avpipe.media.damage import coverage_between
 from avpipe.media.errors import DamagedMedia, NoSuchStream
 from avpipe.media.tracks import PictureTrack, SoundTrack
+from avpipe.media.truncation import bytes_behind
 from avpipe.media.windows import FOREVER, WindowGrid, wanted_sizes
 
 
@@ -77,7 +79,9 @@ class ClipStream(Iterator[tuple[int, Clip]]):
                 yield from self._windows()
             except av.FFmpegError as error:
                 raise DamagedMedia(self.path, f"FFmpeg gives up on it ({error.strerror})", "convert it anew") from error
-            self._coverage = coverage_between(self._tracks_of(None), self._start_sec, self._end_sec)
+            covered = coverage_between(self._tracks_of(None), self._start_sec, self._end_sec)
+            unread = bytes_behind(self.path) if self._end_sec == FOREVER else 0
+            self._coverage = replace(covered, unread_bytes=unread)
 
     def _open(self, stack: contextlib.ExitStack) -> None:
         """Open the senses that the plans ask for; one that is absent is a plan's loss only where it has no other."""

@@ -1,4 +1,4 @@
-"""Telling from a file's own framing that its end is missing, where no decoder says how long it should be."""
+"""Telling from a file's own framing that its end is missing, or not reached, where no decoder says so."""
 
 from pathlib import Path
 
@@ -41,6 +41,28 @@ def wav_header_samples(path: Path) -> int:
                 sample_bytes = int.from_bytes(file.read(14)[12:14], "little")
                 size -= 14
             file.seek(size + size % 2, 1)
+    return 0
+
+
+def bytes_behind(path: Path) -> int:
+    """How many bytes of an MP4 lie behind its film, where another was put behind it: FFmpeg reads none of them.
+
+    Of films in fragments, which are made to be put end to end, none.
+    """
+    place, has_header = 0, False
+    with open(path, "rb", buffering=0) as file:
+        file_bytes = file.seek(0, 2)
+        while place + 8 <= file_bytes:
+            file.seek(place)
+            head = file.read(16)
+            size, kind = int.from_bytes(head[:4], "big"), head[4:8]
+            if kind == b"ftyp" and has_header:
+                return file_bytes - place
+            has_header = has_header or kind == b"moov"
+            size = int.from_bytes(head[8:], "big") if size == 1 else size
+            if size < 8 or kind == b"moof" or (place == 0 and kind != b"ftyp"):
+                break
+            place += size
     return 0
 
 

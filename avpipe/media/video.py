@@ -18,6 +18,7 @@ from avpipe.media import containers
 from avpipe.media.damage import END_SLACK_SEC
 from avpipe.media.errors import DamagedMedia, NoSuchStream
 from avpipe.media.pictures import display_shape
+from avpipe.media.set_back import continued, is_set_back
 
 SEEK_BACK_SEC = (0.0, 2.0, 10.0, 60.0)
 """How much earlier to seek when an index leads to a frame after the one looked for; after these, the beginning."""
@@ -81,7 +82,7 @@ class FrameReader:
     def _open_at(self, start_sec: float) -> None:
         """Stand before the frame on show at a time: seek back and further back, at last read from the beginning."""
         first = None
-        for back_sec in SEEK_BACK_SEC:
+        for back_sec in SEEK_BACK_SEC if start_sec > 0 and not is_set_back(self._path, self._container) else ():
             if start_sec > back_sec and (first is None or self._seconds(first) > start_sec + self.tolerance_sec):
                 first = self._first_frame_from(start_sec - back_sec, start_sec)
         self.from_beginning = first is None or self._seconds(first) > start_sec + self.tolerance_sec
@@ -179,7 +180,7 @@ class FrameReader:
     def _packets(self) -> Iterator[Packet[VideoStream]]:
         packets = self._container.demux(self._stream)
         try:
-            yield from packets
+            yield from continued(packets, self._container, self._time_base, self.period_sec)
         except containers.BREAKS_OFF:
             flush = Packet()  # an empty packet makes the decoder give up what it still holds
             flush.stream = self._stream

@@ -8,7 +8,7 @@ Whoever scores answers needs only :class:`ScoredAnswer`: matplotlib and jinja2 a
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from avpipe.report.answers import ScoredAnswer
+from avpipe.report.answers import ScoredAnswer, told_groups
 
 if TYPE_CHECKING:
     from avpipe.report.contact_sheet import write_contact_sheet
@@ -35,6 +35,7 @@ __all__ = [
     "TrainingReport",
     "explained",
     "located",
+    "told_groups",
     "write_contact_sheet",
     "write_cross_validation_report",
     "write_denoise_report",

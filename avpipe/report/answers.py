@@ -7,6 +7,20 @@ from pathlib import Path
 import numpy as np
 
 
+def told_groups(num_groups: int, num_ungrouped: int) -> str:
+    """How many groups there are, in words; each example without one stands by itself, as in a bootstrap's draws.
+
+    Args:
+        num_groups: that have a name.
+        num_ungrouped: examples that are of none.
+    """
+    groups = f"{num_groups} group{'' if num_groups == 1 else 's'}"
+    if not num_ungrouped:
+        return groups
+    examples = f"{num_ungrouped} example{'' if num_ungrouped == 1 else 's'} without a group"
+    return f"{groups} and {examples}" if num_groups else examples
+
+
 @dataclass(frozen=True, slots=True)
 class ScoredAnswer:
     """What was said of one example, and what was true."""

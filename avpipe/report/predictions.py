@@ -1,6 +1,6 @@
 """The page of a labelled folder, written while the records stream in."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +151,7 @@ def write_prediction_report(
     title: str = "Answers",
     thumbnail: Callable[[str], Thumbnail | None] = lambda name: None,
     sheets: Mapping[str, Path] | None = None,
+    notices: Sequence[str] = (),
 ) -> Path:
     """Write the page of a labelled folder to ``path``, and its rows into the folder ``<page>.rows`` beside it.
 
@@ -165,6 +166,7 @@ def write_prediction_report(
         title: of the page.
         thumbnail: small pictures by the names of records.
         sheets: JPEG files with a picture a shot, by the names of their films.
+        notices: what is to be known of the bundles, a line each.
     """
     labels = summary.get("labels") or {}
     colours = _colours(labels)
@@ -173,6 +175,7 @@ def write_prediction_report(
     content = {
         "title": title,
         "summary": summary,
+        "notices": notices,
         "settings": flattened({key: value for key, value in summary.items() if key not in _COUNTS}),
         "labels": {
             task: [(label, count, colours.get((task, label))) for label, count in counts.items()]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from avpipe.report.answers import ScoredAnswer, confidences_of, correctness_of
+from avpipe.report.answers import ScoredAnswer, confidences_of, correctness_of, told_groups
 from avpipe.report.diagrams import (
     Calibration,
     GroupScore,
@@ -62,12 +62,16 @@ class Sections:
     recalls: tuple[Recall, ...]
     groups: tuple[GroupScore, ...]
     num_groups_hidden: int
+    num_ungrouped: int
+    """Examples without a group."""
     calibration: Calibration
     pictures: tuple[Picture, ...]
 
     @property
-    def num_groups(self) -> int:
-        return len(self.groups) + self.num_groups_hidden
+    def told_groups(self) -> str:
+        """How many groups there are, in words."""
+        rows = len(self.groups) + self.num_groups_hidden
+        return told_groups(rows - (self.num_ungrouped > 0), self.num_ungrouped)
 
     @property
     def bins(self) -> list[tuple[float, float, int, float, float]]:
@@ -113,6 +117,7 @@ def sections(
         recalls=tuple(recalls(targets, best, _all_labels(labels, targets))),
         groups=tuple(shown),
         num_groups_hidden=hidden,
+        num_ungrouped=sum(not answer.group for answer in answers),
         calibration=after,
         pictures=tuple(pictures),
     )

@@ -249,6 +249,15 @@ def test_help_tells_every_command_and_its_keys():
         assert (status, "usage: avpipe" in told) == (0, True)
 
 
+@pytest.mark.parametrize("arguments", [["--help"], ["predict", "--help"]])
+def test_a_reader_that_goes_away_ends_help_quietly(arguments):
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run([sys.executable, "-m", "avpipe", *arguments], stdout=writing, stderr=subprocess.PIPE)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
 def test_help_names_every_task_and_experiment():
     _, told, _ = avpipe("train", "--help")
     for group in ("task", "experiment"):

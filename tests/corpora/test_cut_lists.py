@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from avpipe.corpora import CorpusError, CutLists, Transition, frame_labels, make_split, read_transitions, understood
+from avpipe.inference.shot_files import write_shot_table
 from avpipe.media import write_video
 
 
@@ -25,6 +26,26 @@ def test_lists_by_times_stand_beside_films(tmp_path):
         "a.mkv": "0.2 0.4-0.6",
         "b.mkv": "0.8",
     }
+
+
+def test_a_table_of_shots_is_a_list_too(tmp_path):
+    write_film(tmp_path / "a.mkv")
+    answer = {
+        "shots": [{"start_sec": sec, "end_sec": sec + 0.4, "num_frames": 10} for sec in (0.0, 0.4, 0.8)],
+        "boundaries": [
+            {"time_sec": 0.4, "kind": "cut", "start_sec": 0.4, "end_sec": 0.4, "score": 1.0},
+            {"time_sec": 0.8, "kind": "gradual", "start_sec": 0.6, "end_sec": 1.0, "score": 0.9},
+        ],
+    }
+    write_shot_table(tmp_path, {"path": "a.mkv", "tasks": {"scenes": answer}})
+    (found,) = CutLists(tmp_path).examples()
+    assert found.target == "0.4 0.6-1"
+
+
+def test_a_folder_without_lists_says_what_is_wanted(tmp_path):
+    write_film(tmp_path / "a.mkv")
+    with pytest.raises(CorpusError, match=r"cut_lists; write FILM\.csv beside each film, a line a transition"):
+        CutLists(tmp_path).examples()
 
 
 def test_lists_by_frames_are_looked_up_in_the_film(tmp_path):
@@ -52,6 +73,8 @@ def test_folders_are_sides(tmp_path):
         ("a.csv", "start_sec\n2\n1\n", "begins before the one above"),
         ("a.csv", "time\n2\n", "no column 'start_sec'"),
         ("a.txt", "0 9\nten 19\n", "no shot"),
+        ("a.txt", "-1 9\n10 19\n", "line 1: no shot"),
+        ("a.txt", "0.5 9\n10 19\n", "line 1: no shot"),
         ("a.txt", "0 9\n8 19\n", "begins before the shot above"),
         ("a.txt", "0 9\n10 90\n91 99\n", "has 30 frames"),
         ("x.json", '{"a.mkv": {"transitions": [1]}}', "as ClipShots has them"),

@@ -38,3 +38,11 @@ def test_transcripts_that_can_be_written_are_not_told_of(tmp_path, capsys):
 def test_intervals_of_few_groups_come_with_a_word(number, said):
     lines = few_groups({"num_groups": number})
     assert (said in lines[0]) if said else not lines
+
+
+@pytest.mark.parametrize(
+    ("number", "ungrouped", "said"),
+    [(5, 5, "on 5 examples without a group only"), (5, 3, "on 2 groups and 3 examples without a group only")],
+)
+def test_examples_without_a_group_are_told_as_such(number, ungrouped, said):
+    assert said in few_groups({"num_groups": number, "num_ungrouped": ungrouped})[0]

@@ -90,6 +90,14 @@ def test_csv_is_a_row_a_task(tmp_path):
     ]
 
 
+def test_csv_tells_how_many_shots_a_film_has(tmp_path):
+    shots = [{"start_sec": sec, "end_sec": sec + 1.0, "num_frames": 25} for sec in (0.0, 1.0)]
+    answer = {"label": None, "score": None, "text": None, "shots": shots, "boundaries": []}
+    film = {"path": "film.mp4", "status": "ok", "reason": "", "coverage": None, "tasks": {"scenes": answer}}
+    with write_csv(tmp_path, [film, *RECORDS]).open(encoding="utf-8", newline="") as file:
+        assert [row["num_shots"] for row in csv.DictReader(file)] == ["2", "", "", ""]
+
+
 def test_parquet_is_a_row_a_task_with_the_whole_answer(tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet")
     coverage = {

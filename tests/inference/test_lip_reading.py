@@ -131,6 +131,7 @@ def test_boxes_that_cannot_be_are_one_line_and_those_beyond_the_picture_are_told
         ([(1, *PLACE), (0, *PLACE)], "error", "line 3: its time does not rise"),
         ([(0, 1.5, 0, 2, 1)], "error", "the box at 0 s lies outside the picture"),
         ([(0, 0.9, 0.5, 1.1, 0.7)], "ok", "lips: 1 of 1 boxes reach beyond the picture: moved into it"),
+        ([(99, *PLACE)], "ok", "lips: its boxes are of 99 s to 99 s, and the film of 0 s to "),
     ):
         write_boxes(tmp_path / "x.mkv.boxes.csv", rows)
         prediction = Predictor([lips])(film)

@@ -59,6 +59,7 @@ FILMS = {
     "transparent.mov": write_transparent,
     "growing.ts": write_growing,
     "interlaced.mpg": write_interlaced,
+    "black.mp4": lambda path: write_video(path, [np.zeros((48, 64, 3), np.uint8)] * 20),
     "tall.mp4": lambda path: write_video(path, pictures(20, 400, 40)),
 }
 
@@ -90,6 +91,15 @@ def test_an_odd_film_is_answered(answered, name):
     assert sum(answer["scores"].values()) == pytest.approx(1.0, abs=1e-4)
     assert all(np.isfinite(score) for score in answer["scores"].values())
     assert row["coverage"]["frames_decoded"] > 0
+
+
+def test_what_is_much_shorter_than_a_window_or_black_says_so(answered):
+    rows = answered[0]
+    assert rows["one_frame.mp4"]["reason"] == "tones: shorter than a window of 0.5 s: judged by 0.04 s"
+    assert rows["a_tenth.mp4"]["reason"] == "tones: shorter than a window of 0.5 s: judged by 0.1 s"
+    assert rows["black.mp4"]["reason"] == "tones: there is nothing to be seen in its pictures"
+    others = set(FILMS) - {"one_frame.mp4", "a_tenth.mp4", "black.mp4"}
+    assert not any(rows[name]["reason"] for name in others)
 
 
 def test_sound_without_pictures_is_one_line(answered):

@@ -61,6 +61,8 @@ def media(tmp_path_factory) -> Path:
     write_video(folder / "both.mkv", pictures(2.0), fps=8, waveform=sound, sample_rate=16_000)
     write_video(folder / "silent.mkv", pictures(2.0), fps=8)
     write_audio(folder / "sound.wav", sound, 16_000)
+    write_video(folder / "muted.mkv", pictures(2.0), fps=8, waveform=0.0 * sound, sample_rate=16_000)
+    write_audio(folder / "silence.wav", 0.0 * sound, 16_000)
     write_video(folder / "one_frame.mkv", pictures(0.1), fps=8, waveform=sound[:, :1600], sample_rate=16_000)
     times = (1.5 + np.arange(4) / 8).tolist()
     write_video(folder / "late.mkv", pictures(0.5), times_sec=times, waveform=sound, sample_rate=16_000)
@@ -74,7 +76,13 @@ def media(tmp_path_factory) -> Path:
         ("both.mkv", ["audio", "video"], ""),
         ("silent.mkv", ["video"], "sentiment: no sound in it: answered by video alone"),
         ("sound.wav", ["audio"], "sentiment: no picture in it: answered by audio alone"),
-        ("one_frame.mkv", ["audio", "video"], ""),
+        ("muted.mkv", ["video"], "sentiment: its sound is silence: answered by video alone"),
+        (
+            "silence.wav",
+            ["audio"],
+            "sentiment: no picture in it: answered by audio alone; sentiment: its sound is silence",
+        ),
+        ("one_frame.mkv", ["audio", "video"], "sentiment: shorter than a window of 1 s: judged by 0.12 s"),
         ("late.mkv", ["audio", "video"], ""),
         ("short_sound.mkv", ["audio", "video"], ""),
     ],
@@ -91,6 +99,11 @@ def test_either_sense_is_an_answer_and_the_senses_used_are_named(predictor, medi
     assert list(alone) == used
     if len(used) == 1:
         assert alone[used[0]].scores == pytest.approx(answer["scores"], abs=1e-5)
+
+
+def test_a_sound_of_silence_changes_nothing(predictor, media):
+    muted, silent = (predictor(media / name).tasks["sentiment"] for name in ("muted.mkv", "silent.mkv"))
+    assert muted.scores == silent.scores
 
 
 def test_what_the_senses_add_makes_up_the_score(predictor, media):

@@ -70,6 +70,19 @@ def test_a_damaged_film_tells_what_is_lost(ask, tmp_path):
     assert 0 < sum(shot.num_frames for shot in shots(prediction)) < 60
 
 
+def test_the_last_shot_of_a_film_that_breaks_off_ends_with_its_last_frame(ask, tmp_path):
+    times = np.cumsum(np.random.default_rng(0).choice([0.02, 0.04, 0.1], 120)).tolist()
+    write_video(tmp_path / "whole.mkv", pictures(120), times_sec=times)
+    content = (tmp_path / "whole.mkv").read_bytes()
+    (tmp_path / "cut.mkv").write_bytes(content[: len(content) // 2])
+    prediction = ask(tmp_path / "cut.mkv")
+    found = shots(prediction)
+    (gap,) = prediction.coverage.gaps
+    last_sec = times[sum(shot.num_frames for shot in found) - 1] - times[0] + found[0].start_sec
+    assert found[-1].end_sec == pytest.approx(gap[0], abs=1e-3)
+    assert 0.0 < found[-1].end_sec - last_sec < 0.11
+
+
 @pytest.mark.parametrize("content", [b"", b"no film at all" * 40])
 def test_what_is_no_film_is_an_error_of_one_line(ask, tmp_path, content):
     (tmp_path / "no.mp4").write_bytes(content)

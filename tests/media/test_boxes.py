@@ -72,3 +72,11 @@ def test_boxes_lie_beside_a_film_or_where_they_are_said_to(tmp_path):
     assert boxes_file(film) == beside
     assert find_boxes(film).path == beside
     assert find_boxes(film, other).path == other
+
+
+def test_boxes_of_other_times_than_the_film_has_are_told(tmp_path):
+    rows = [(40.0, 0.4, 0.4, 0.6, 0.6), (80.0, 0.4, 0.4, 0.6, 0.6)]
+    track = read_boxes(write_boxes(tmp_path / "x.csv", rows))
+    told = "its boxes are of 40 s to 80 s, and the film of 0 s to 3 s: the nearest is used"
+    assert track.note_of_times(3.0) == told
+    assert track.note_of_times(40.5) == ""

@@ -144,3 +144,14 @@ def test_times_that_lie_weeks_behind_are_of_a_broken_clock(tmp_path: Path) -> No
             shown = [clip.frames for _, clip in clips]
         assert [len(frames) for frames in shown if frames is not None] == [25, 25]
         assert frame_numbers(np.concatenate([frames for frames in shown if frames is not None])) == list(range(50))
+
+
+def test_a_film_put_behind_another_in_an_mp4_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "joined.mp4"
+    write_video(path, coloured_frames(10))
+    content = path.read_bytes()
+    assert probe(path, decode=True).coverage.losses() == []
+    path.write_bytes(2 * content)
+    told = f"another film behind this one ({len(content)} bytes) is not read"
+    assert probe(path, decode=True).coverage.losses() == [told]
+    assert read_clip(path, 0.0, 0.2, audio=False, video=True).coverage.losses() == []

@@ -83,11 +83,18 @@ def test_a_labelled_folder(tmp_path, samples):
     records = [record(name, windows=[window(0, 1, "7"), window(1, 2, "8")]) for name in names]
     records += [record("text.wav", "error", reason="is no media"), record("a/seven.wav", "partial", "8", reason="cut")]
     path = write_prediction_report(
-        tmp_path / "report.html", records, samples, summary(5), title="Digits", thumbnail=little
+        tmp_path / "report.html",
+        records,
+        samples,
+        summary(5),
+        title="Digits",
+        thumbnail=little,
+        notices=["<faces> are drawn"],
     )
     page = Page(path)
     page.check()
     assert "batch_size" in page.text
+    assert "<faces> are drawn" in page.text
     assert "its players need the media" in page.text.lower()
     assert not (tmp_path / "report.rows").exists()
     rows = rows_of(path)

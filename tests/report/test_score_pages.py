@@ -1,6 +1,7 @@
 import base64
 import math
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib
@@ -21,6 +22,7 @@ from avpipe.report import (
     write_evaluation_report,
     write_training_report,
 )
+from avpipe.report.sections import sections
 from tests.report.reading import Page, answers_of
 from tests.synthetic import write_coloured_video, write_noise_wav
 
@@ -69,6 +71,14 @@ def sample_answers(samples: Path) -> list[ScoredAnswer]:
         )
         for name in names
     ]
+
+
+def test_examples_without_a_group_are_counted_as_such(samples):
+    ungrouped = sample_answers(samples)
+    grouped = [replace(answer, group="a") for answer in ungrouped[:2]]
+    found = sections(ungrouped, None, LABELS, None).told_groups, sections([*ungrouped, *grouped], None, LABELS, None)
+    assert found[0] == "5 examples without a group"
+    assert found[1].told_groups == "1 group and 5 examples without a group"
 
 
 def test_a_training_is_told_with_pictures_and_sounds(tmp_path, samples):

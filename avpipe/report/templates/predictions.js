@@ -1,7 +1,7 @@
 "use strict";
 const ROWS_A_PAGE = 50;
 const at = (id) => document.getElementById(id), held = (id) => JSON.parse(at(id).textContent);
-const ROWS_A_FILE = Number(at("rows").dataset.rowsAFile);
+const ROWS_A_FILE = Number(at("rows").dataset.rowsAFile), NUM_TASKS = Number(at("rows").dataset.numTasks);
 const index = held("index"), others = held("others");
 const texts = index.map(([name, , reason, answers]) =>
   [name, reason, ...answers.map((answer) => answer[1] ?? "")].join("\n").toLowerCase());
@@ -137,7 +137,7 @@ function rowOf(number, details) {
       file.append(place);
     }
   }
-  answers.forEach((answer, place) => said.append(answerOf(answer, details?.answers[place], answers.length > 1, play)));
+  answers.forEach((answer, place) => said.append(answerOf(answer, details?.answers[place], NUM_TASKS > 1, play)));
   if (details?.shots) said.append(element("div", {}, element("b", {}, `${details.shots} shot${details.shots === 1 ? "" : "s"}`)));
   if (details?.sheet) {
     const sheet = element("img", { class: "sheet", src: details.sheet, loading: "lazy", alt: "a picture of each shot, with its number and when it begins" });
