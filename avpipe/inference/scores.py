@@ -44,7 +44,6 @@ def write_scores(output: Path, origin: Origin, split: Split, part: str, corpus: 
             beside.open("w", encoding="utf-8", newline="") as file,
         ):
             csv.writer(file, lineterminator="\n").writerows(rows)
-    num_ungrouped = sum(not answer.group for answer in scores.answers)
     content = {
         "task": origin.task,
         "corpus": corpus,
@@ -55,7 +54,7 @@ def write_scores(output: Path, origin: Origin, split: Split, part: str, corpus: 
         "num_examples": len(scores.answers),
         "num_failed": scores.num_failed,
         "num_groups": len({answer.group or place for place, answer in enumerate(scores.answers)}),
-        **({"num_ungrouped": num_ungrouped} if num_ungrouped else {}),
+        "num_ungrouped": sum(not answer.group for answer in scores.answers),
         **({"decoding": scores.decoding} if scores.decoding else {}),
         "metrics": scores.metrics,
         "intervals": scores.intervals,

@@ -98,7 +98,7 @@ def test_train_writes_what_it_promises(trained, corpus):
     metrics = json.loads((run_dir / "metrics.json").read_text())
     assert set(metrics) == {
         "task", "corpus", "split", "split_sha256", "seed", "avpipe_version", "num_examples", "num_failed", "num_groups",
-        "metrics", "intervals",
+        "num_ungrouped", "metrics", "intervals",
     }  # fmt: skip
     assert metrics["task"] == "sound_event"
     assert metrics["corpus"] == "folders"
