@@ -54,5 +54,5 @@ $(STAMP): pyproject.toml constraints.txt
 		{ echo 'avpipe needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 ...'; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo 'installing the pinned packages into $(VENV) (once: a minute or two, about 5 GB) ...'
-	@$(BIN)/pip install --quiet -c constraints.txt -e '.[dev,explain,lm,speaker,subwords,sweeps,timm,vad]'
+	@$(BIN)/pip install --quiet -c constraints.txt -e '.[dev,explain,lm,onnx,speaker,subwords,sweeps,timm,vad]'
 	@touch $@

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -80,3 +81,20 @@ def cache_folder() -> Path:
     parent = Path(os.environ.get("XDG_CACHE_HOME", ""))
     # The specification of XDG has relative paths ignored.
     return (parent if parent.is_absolute() else Path(os.path.expanduser("~/.cache"))) / "avpipe"
+
+
+@contextmanager
+def muted(*descriptors: int) -> Iterator[None]:
+    """Keep to itself what a library writes to standard output (1) and error (2), also past Python."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = {each: os.dup(each) for each in descriptors}
+    try:
+        with open(os.devnull, "wb") as nothing:
+            for each in descriptors:
+                os.dup2(nothing.fileno(), each)
+        yield
+    finally:
+        for each, copy in kept.items():
+            os.dup2(copy, each)
+            os.close(copy)

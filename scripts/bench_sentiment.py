@@ -57,7 +57,7 @@ def shuffled(bundle: Bundle, corpus: Manifest, seed: int) -> dict[str, float]:
     test = [example for example, side in (corpus.official_split() or {}).items() if side == "test"]
     parts: list[dict[str, tuple[torch.Tensor, torch.Tensor]]] = []
     for example in counted(test, len(test), "films"):
-        with stream_clips(example.path, [preprocessor.plan]) as clips, torch.inference_mode():
+        with stream_clips(example.path, [preprocessor.windowing.plan]) as clips, torch.inference_mode():
             _, clip = next(iter(clips))
             parts.append(network.encoded(*collate([preprocessor(clip)], preprocessor.window_steps)))
     encoded = {sense: tuple(torch.cat([part[sense][place] for part in parts]) for place in (0, 1)) for sense in SENSES}

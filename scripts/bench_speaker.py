@@ -40,6 +40,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import avpipe
+from avpipe.bundle import find_bundle, read_origin
 from avpipe.corpora import Example, Nemo, NoisyVoices, Ravdess, Sources, make_split
 from avpipe.corpora.cropping import noisy_voice, plan_crops, spoken
 from avpipe.corpora.mixing import FULL_SCALE, SAMPLE_RATE, read_sound
@@ -393,15 +394,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     importlib.import_module("threadpoolctl").threadpool_limits(1)
     importlib.import_module("torch").set_num_threads(1)
 
-    predictor = avpipe.load(given.bundle, "cpu")
+    predictor = avpipe.load(given.bundle, "cpu", runtime="torch")
     bundle = predictor.bundles[0]
     ours, false_accepts = system_of(predictor)
     systems = {OURS: ours}
     corpus = NoisyVoices()
     sha256 = make_split(corpus).sha256
     print(f"avpipe {avpipe.__version__}, bundle {bundle.name} {bundle.digest}, split {sha256}")
-    if bundle.origin.split_sha256 != sha256:
-        print(f"the bundle learned from another split: {bundle.origin.split_sha256}")
+    learned = read_origin(find_bundle(given.bundle)).split_sha256
+    if learned != sha256:
+        print(f"the bundle learned from another split: {learned}")
     systems |= {name: floor_of(corpus, number, "noisy" in name, false_accepts) for name, number in FLOOR_CROPS.items()}
     found = recordings_of(corpus)
 

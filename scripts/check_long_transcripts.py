@@ -79,7 +79,7 @@ def error_rate(bundle: Bundle, recording: Joined, batch_size: int) -> float:
 def with_windows(bundle: Bundle, window_sec: float) -> Bundle:
     """The same bundle with other windows, which overlap as its own do."""
     preprocessor = bundle.preprocessor
-    other = type(preprocessor)(window_sec, window_sec - preprocessor.overlap_sec, preprocessor.audio)
+    other = type(preprocessor)(window_sec, window_sec - preprocessor.windowing.overlap_sec, preprocessor.audio)
     return replace(bundle, preprocessor=other)
 
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from avpipe.answers import Decoded, FrameScores
 from avpipe.corpora import Transition, understood
 from avpipe.networks import Output
-from avpipe.objectives import Batch, Boundaries, Decoded, FrameScores, matched, rates
+from avpipe.objectives import Batch, Boundaries, matched, rates
 
 
 def scores_of(length, cuts=(), spans=()):

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avpipe.networks import DenoisingNetwork, Stft
-from avpipe.networks.denoiser import NUM_BINS, DilatedBlock, band_weights, complex_product
+from avpipe.networks.denoiser import DilatedBlock, band_weights, complex_product
+from avpipe.windowing import NUM_BINS
 from tests.tiny import tiny_denoiser
 
 NETWORK = tiny_denoiser()

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from avpipe.features import FrameStack, LogMel, Preprocessor, collate
+from avpipe.windowing import Crops
 from tests.synthetic import noise, tone
 
 
@@ -75,13 +76,11 @@ def test_frame_stack_takes_the_middle_square_and_standardises():
 def test_three_crops_lie_along_the_longer_side(shape, tops, lefts):
     frames = torch.arange(math.prod(shape), dtype=torch.uint8).view(1, *shape, 1).expand(2, -1, -1, 3)
     stack = FrameStack(6, 4, 0.1, mean=(0.0,) * 3, std=(1.0 / 255.0,) * 3, crops=3)
-    views = stack.views(frames)
+    views = [stack(crop) for crop in Crops(4, 3).views(frames)]
     corners = [int(view[0, 0, 0, 0].round()) for view in views]
     assert corners == [top * shape[1] + left for top, left in zip(tops, lefts, strict=True)]
     assert {view.shape for view in views} == {(3, 2, 4, 4)}
     assert torch.equal(views[1], stack(frames))
-    (middle,) = FrameStack(6, 4, 0.1, mean=(0.0,) * 3, std=(1.0 / 255.0,) * 3).views(frames)
-    assert torch.equal(middle, views[1])
     with pytest.raises(ValueError, match="crops=2 is none of: 1, 3"):
         FrameStack(6, 4, 0.1, crops=2)
 

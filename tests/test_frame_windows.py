@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from avpipe.features import EveryFrame, FrameStack, FrameWindows, Preprocessor, cut_anew
+from avpipe.features import EveryFrame, FrameStack, Preprocessor
 from avpipe.media import Clip, Coverage
+from avpipe.windowing import FrameWindows, cut_anew
 
 
 def clips_of(length, per_clip=7, step_sec=0.04):
@@ -57,7 +58,7 @@ def test_only_what_counts_frames_is_cut_anew():
     every = Preprocessor(1.0, 1.0, video=EveryFrame(2, 3, 10, 2))
     stack = Preprocessor(1.0, 1.0, video=FrameStack(4, 2, 0.1))
     clips = [(place, clip) for clip in clips_of(12) for place in (0, 1)]
-    windows = list(cut_anew(clips, [stack, every]))
+    windows = list(cut_anew(clips, [stack.windowing, every.windowing]))
     assert [len(clip.frames) for place, clip in windows if place == 0] == [7, 5]
     assert [len(clip.frames) for place, clip in windows if place == 1] == [10, 6]
 

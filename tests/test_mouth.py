@@ -8,8 +8,8 @@ import torch
 
 from avpipe.config import instantiate
 from avpipe.features import MouthStack
-from avpipe.features.mouth import first_step
 from avpipe.media import Clip, Coverage, UnreadableMedia, find_boxes, read_boxes, read_clip
+from avpipe.windowing import first_step
 from tests.mouths import PLACE, duration_sec, write_boxes, write_talk
 from tests.synthetic import tone
 from tests.tiny import LIPS
@@ -21,7 +21,7 @@ TEXT = "aoea ao"
 
 def cut(path, start_sec=0.0, boxes=None, audio=False):
     clip = read_clip(path, start_sec, None, audio, True, size_px=FORMAT.size_px, stride_sec=FORMAT.stride_sec)
-    return PREPROCESSOR.cut(clip, boxes)
+    return PREPROCESSOR.windowing.cut(clip, boxes)
 
 
 def features(path, **more):

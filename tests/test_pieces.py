@@ -5,10 +5,11 @@ import json
 import pytest
 import torch
 
+from avpipe.answers import plain_text
+from avpipe.answers.pieces import MARK
 from avpipe.errors import ArgumentError, AvpipeError
 from avpipe.networks import Output
-from avpipe.objectives import BeamSearch, BeamSettings, PieceTranscription, Transcription, plain_text
-from avpipe.objectives.pieces import MARK
+from avpipe.objectives import BeamSearch, BeamSettings, PieceTranscription, Transcription
 
 TEXTS = [
     "The quick brown fox jumps over the lazy dog, and the dog sleeps.",

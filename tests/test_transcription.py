@@ -6,10 +6,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from avpipe.answers import Decoded, plain_text
 from avpipe.inference import load
 from avpipe.media import write_audio
 from avpipe.networks import Output, ResidualEncoder2d, SequenceNetwork, TimeConvEncoder
-from avpipe.objectives import Batch, Decoded, Transcription, WordTranscription, plain_text
+from avpipe.objectives import Batch, Transcription, WordTranscription
 from tests.tiny import save_transcriber_bundle
 
 LETTERS = Transcription([" ", "a", "b"])

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torchmetrics.functional.classification import binary_eer
 
+from avpipe.answers import Decoded
 from avpipe.networks import Output
-from avpipe.objectives import Batch, Decoded, Verification
+from avpipe.objectives import Batch, Verification
 from avpipe.objectives.detection import detection_rates, error_rates
 
 

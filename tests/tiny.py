@@ -223,7 +223,7 @@ def save_lips_bundle(folder: Path, kind=LIPS, seed=0) -> Path:
     frames = np.stack([picture("aoeaoaae oa", time) for time in np.arange(0.0, 2.4, 0.04)])
     waveform = noise(2.4) if preprocessor.audio is not None else None
     clip = Clip(folder, 0.0, waveform, 16000, frames, np.arange(60) * 0.04, Coverage())
-    features = preprocessor(preprocessor.cut(clip, None))
+    features = preprocessor(preprocessor.windowing.cut(clip, None))
     lengths = {sense: torch.tensor([value.shape[TIME_AXIS[sense]]]) for sense, value in features.items()}
     with torch.no_grad():  # for such films all outputs are about equally likely, and sure of themselves
         seen = network.eval()({sense: value[None] for sense, value in features.items()}, lengths).value[0]

@@ -78,6 +78,11 @@ def full_window(preprocessor: Preprocessor) -> tuple[Features, dict[str, Tensor]
     )
 
 
+def golden_clip(folder: Path, preprocessor: Preprocessor) -> Clip:
+    """The stored input."""
+    return _clip(preprocessor, load_file(folder / GOLDEN))
+
+
 def _draw_inputs(preprocessor: Preprocessor) -> dict[str, Tensor]:
     """Three quarters of a window at most of a sweep in noise and of moving blocks: all bands, and the padding too."""
     seconds = min(0.75 * preprocessor.window_sec, LONGEST_SEC)

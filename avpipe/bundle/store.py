@@ -2,19 +2,23 @@
 
 import errno
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Self
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
+from avpipe.bundle.computing import computed, senses_of, share_of
 from avpipe.bundle.errors import BundleError
 from avpipe.bundle.golden import prove, write_golden
-from avpipe.bundle.manifest import CARD, GOLDEN, MANIFEST, MODEL, Manifest, Origin, read_manifest, write_manifest
+from avpipe.bundle.manifest import GOLDEN, MODEL, Manifest, Origin, read_manifest, write_manifest
+from avpipe.bundle.places import name_of, notice
 from avpipe.bundle.trust import check_spec
 from avpipe.config import Spec, instantiate
 from avpipe.errors import ArgumentError, RunStopped
@@ -22,8 +26,7 @@ from avpipe.features import Preprocessor
 from avpipe.files import folder_written_whole, sha256_of
 from avpipe.networks import SequenceNetwork
 from avpipe.objectives import Objective
-
-_SHIPPED = Path(__file__).parents[1] / "bundles"
+from avpipe.windowing import Arrays, Windowing, quiet_sec
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,10 @@ class Bundle:
     precision: str = "32-true"
     """Of the numbers that its network computes with: one of :data:`avpipe.device.PRECISIONS`."""
 
+    def answering(self, objective: Any) -> Self:
+        """The same, with other answers."""
+        return replace(self, objective=objective)
+
     @property
     def step_sec(self) -> float:
         """Seconds from one answer of the network to the next; 0 where it gives one a window."""
@@ -49,50 +56,47 @@ class Bundle:
         return network.step_sec(self.preprocessor) if isinstance(network, SequenceNetwork) else 0.0
 
     @property
+    def quiet_sec(self) -> float:
+        """Of silence at the edges of a recording."""
+        return quiet_sec(self.windowing, self.objective.edge_silence_sec, self.step_sec)
+
+    @property
+    def windowing(self) -> Windowing:
+        return self.preprocessor.windowing
+
+    @property
+    def senses(self) -> tuple[str, ...]:
+        """Those by which its answers can be told apart; none where it has but one."""
+        return senses_of(self.network)
+
+    @property
+    def made(self) -> Callable[[Arrays], Arrays]:
+        """Makes features of a window's arrays."""
+        return self.preprocessor.made
+
+    @property
+    def on_cpu(self) -> bool:
+        return self.device.type == "cpu"
+
+    @property
+    def batch_size(self) -> int | None:
+        """1 where windows are as long as they are; None: any."""
+        return 1 if self.windowing.counts_frames else None
+
+    def share(self, arrays: Arrays) -> int:
+        """Of a window in parts of a full one."""
+        return share_of(self, arrays)
+
+    def computed(
+        self, windows: Sequence[Arrays], size: int, share: int
+    ) -> dict[tuple[str, ...], tuple[np.ndarray, np.ndarray | None]]:
+        """What the network says of windows that were padded to one shape (:class:`avpipe.inference.model.Model`)."""
+        return computed(self, windows, size, share)
+
+    @property
     def notice(self) -> str:
-        """What whoever uses it must know of what it learned from, as a line; empty where there is nothing.
-
-        That is a licence that does not allow all uses, and what the recordings are, where that was written down.
-        """
-        origin = self.origin
-        about = str(origin.corpus_settings.get("about", "")).partition(". ")[0].rstrip(".")
-        if "NC" not in origin.licence and not about:
-            return ""
-        source = "its maker's own recordings" if origin.corpus == "manifest" else origin.corpus
-        forbidden = ": not for commercial use" if "NC" in origin.licence else ""
-        told = f". {about} ({CARD} of the bundle says more)" if about else ""
-        return f"bundle {self.name}: learned from {source}, {origin.licence}{forbidden}{told}"
-
-
-def find_bundle(name: str) -> Path:
-    """The folder of a bundle, by its path or by the name of one that ships.
-
-    Raises:
-        BundleError: for a folder that is no bundle.
-        ArgumentError: if there is neither folder nor name.
-    """
-    for folder in (Path(name), _SHIPPED / name):
-        if name and (folder / MANIFEST).is_file():
-            return folder
-    if name and Path(name).exists():
-        raise BundleError(name, f"holds no {MANIFEST}", "name the folder 'bundle' of a finished training run")
-    choices = ", ".join(shipped_bundles())
-    raise ArgumentError(f"bundle={name}", "no such bundle", f"name a bundle's folder, or one of: {choices}")
-
-
-def shipped_bundles() -> list[str]:
-    """Names of the bundles inside the package."""
-    return sorted(path.parent.name for path in _SHIPPED.glob(f"*/{MANIFEST}"))
-
-
-def read_origin(folder: Path) -> Origin:
-    """Where a bundle comes from, without building it."""
-    return read_manifest(folder).origin
-
-
-def read_specs(folder: Path) -> dict[str, Spec]:
-    """What a bundle is built from, without building it."""
-    return dict(read_manifest(folder).specs)
+        """What whoever uses it must know of its licence, as a line; empty where all uses are allowed."""
+        return notice(self.name, self.origin)
 
 
 def save_bundle(
@@ -184,9 +188,7 @@ def load_bundle(folder: Path, device: torch.device | None = None) -> Bundle:
     # On the CPU, wherever it is to answer: a GPU rounds its products by more than a file's damage may change.
     prove(folder, preprocessor, network.eval().requires_grad_(False))
     network.to(device)
-    # Every run keeps its result in a folder of one name, which would tell nothing in an answer.
-    name = folder.resolve().name if folder.resolve().name != "bundle" else manifest.origin.task
-    return Bundle(name, manifest.origin, manifest.digest, preprocessor, network, objective, device)
+    return Bundle(name_of(folder, manifest), manifest.origin, manifest.digest, preprocessor, network, objective, device)
 
 
 def _build(folder: Path, manifest: Manifest) -> tuple[Preprocessor, nn.Module, Objective]:

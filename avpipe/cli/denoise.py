@@ -24,6 +24,8 @@ hidden journal: the same command again does only what is missing or has changed.
                       there is none with workers=0)
   max_memory_mb       in a folder: of a file that takes more memory the row is an error (null: no limit; as above)
   workers             processes, auto or a number
+  runtime             torch; onnx (pip install "avpipe[onnx]"): the same sound, sooner, and no torch is loaded; the
+                      bundle is exported for it once. auto: onnx where that was done, or bundle=STEP.onnx
   device              cpu, auto, cuda, mps
 
 exit status: 0 every file was done, 1 some could not be (their rows say why), 2 unusable arguments
@@ -62,7 +64,7 @@ def main(config: Mapping[str, Any]) -> int:
     page = page_path(config["report"], None if is_single(given) else output / "report.html")
     workers = num_processes(config["workers"], config["device"]["name"], len(jobs))
     limits = Limits(config["timeout_sec"], config["max_memory_mb"])
-    denoiser, digest = load_denoiser(config["bundle"], settings, config["device"]["name"])
+    denoiser, digest = load_denoiser(config["bundle"], settings, config["device"]["name"], config["runtime"])
     cleaner = Cleaner(denoiser, settings)
     told = {"avpipe_version": avpipe.__version__, "bundle": digest, **dataclasses.asdict(settings)}
     if is_single(given):

@@ -6,7 +6,8 @@ Writes predictions.jsonl, predictions.csv, summary.json and report.html into DIR
 command again answers only what is missing or has changed. Of the shots of a film (bundle=scenes) also FILM.shots.csv,
 FILM.shots.jpg (a picture a shot) and FILM.edl; other bundles of the same run label each shot.
 
-  bundle       a folder, the name of one that ships (avpipe list; left out: digits), or several from one decode:
+  bundle       a folder, the name of one that ships (avpipe list; left out: digits), what avpipe export has written, or
+               several from one decode:
                bundle=[run/bundle,digits]
   input        a media file, a .txt list of paths (one a line), a folder, or a URL of a file or folder, of any kind that
                fsspec knows (https://, s3://, sftp://; some need a package of their own); lists may name URLs
@@ -39,6 +40,8 @@ FILM.shots.jpg (a picture a shot) and FILM.edl; other bundles of the same run la
   workers      decoding processes, auto or a number
   engine       local, or ray (pip install "avpipe[scale]"): all processors of a Ray cluster, the one of RAY_ADDRESS or
                else one of this machine; all its machines must have avpipe, and the files under the same paths
+  runtime      torch; onnx (pip install "avpipe[onnx]"): the same answers, sooner on a CPU, and no torch is
+               loaded; a bundle is exported for it once. auto: onnx where that was done, or bundle=MODEL.onnx
   device       auto, cpu, cuda (in bfloat16; device.precision=32-true: as on a processor), mps; device.compile=true:
                what torch.compile makes of the network, which pays where many hours are labelled
 
@@ -56,12 +59,12 @@ from pathlib import Path
 from typing import Any
 
 import avpipe
-from avpipe.bundle import Bundle
+from avpipe.answers import ShotAnswers, SoundAnswers, TextAnswers
 from avpipe.cli.command import run
 from avpipe.device import worker_count
 from avpipe.errors import ArgumentError
-from avpipe.inference import Predictor, enrol, tell_notices
-from avpipe.inference.computing import load_for
+from avpipe.graphs import Graph
+from avpipe.inference import Model, Predictor, enrol, load_models, tell_notices
 from avpipe.inference.folder_run import FolderRun
 from avpipe.inference.formats import writers
 from avpipe.inference.inputs import find_inputs
@@ -77,7 +80,6 @@ from avpipe.inference.vad import check_vad
 from avpipe.inference.voices import voices_among
 from avpipe.inference.watch import Watch, watch_folder
 from avpipe.inference.workers import Limits
-from avpipe.objectives import Boundaries, Enhancement, Transcription
 from avpipe.progress import age_of_process_sec, counted
 
 
@@ -116,7 +118,7 @@ def _watched(config: Mapping[str, Any]) -> int:
 def _prepared(config: Mapping[str, Any], num_jobs: int | None = None) -> FolderRun:
     """What is to be done with each file, of which there are so many; None: nobody knows."""
     bundles = _bundles(config)
-    formats = _formats(config["format"], any(isinstance(bundle.objective, Boundaries) for bundle in bundles))
+    formats = _formats(config["format"], any(isinstance(bundle.objective, ShotAnswers) for bundle in bundles))
     write_each = writers(formats, in_parts=config["engine"] == "ray")
     bundles = searching(bundles, beam_settings(config["decoding"]))
     output = Path(config["output"])
@@ -127,6 +129,8 @@ def _prepared(config: Mapping[str, Any], num_jobs: int | None = None) -> FolderR
         "bundles": {bundle.name: bundle.digest for bundle in bundles},
         "batch_size": config["batch_size"],
     }
+    if any(isinstance(bundle, Graph) for bundle in bundles):
+        settings["runtime"] = "onnx"
     if decoding := {bundle.name: dict(bundle.objective.decoding) for bundle in bundles if bundle.objective.decoding}:
         settings["decoding"] = decoding
     bundles, about_voices = _for_voices(bundles, formats, config)
@@ -155,15 +159,20 @@ def _engine(name: str, predictor: Predictor) -> Engine:
     raise ArgumentError(f"engine={name}", "no such engine", "choose from: local, ray")
 
 
-def _bundles(config: Mapping[str, Any]) -> list[Bundle]:
+def _bundles(config: Mapping[str, Any]) -> list[Model]:
     """
     Raises:
         ArgumentError: for one that is not there, or that labels nothing.
     """
     names = config["bundle"] if isinstance(config["bundle"], list) else [config["bundle"]]
-    bundles = [load_for(name, config["device"]) for name in names]
+    runtime = config["runtime"]
+    if config["engine"] == "ray":  # whose machines are sent the networks, and no graphs
+        if runtime == "onnx":
+            raise ArgumentError("runtime=onnx", "does not go with engine=ray", "leave one of them out")
+        runtime = "torch" if runtime == "auto" else runtime
+    bundles = load_models(names, runtime, config["device"])
     for bundle in bundles:
-        if isinstance(bundle.objective, Enhancement):
+        if isinstance(bundle.objective, SoundAnswers):
             raise ArgumentError(f"bundle={bundle.name}", "filters sound and labels nothing", "use avpipe denoise")
     tell_notices(bundles)
     return bundles
@@ -184,8 +193,8 @@ def _formats(asked: Any, finds_shots: bool) -> list[str]:
 
 
 def _for_voices(
-    bundles: list[Bundle], formats: Sequence[str], config: Mapping[str, Any]
-) -> tuple[list[Bundle], dict[str, Any]]:
+    bundles: list[Model], formats: Sequence[str], config: Mapping[str, Any]
+) -> tuple[list[Model], dict[str, Any]]:
     """The bundles, introduced to the people of the gallery, and what of all this determines answers."""
     settings: dict[str, Any] = {}
     if "npy" in formats:
@@ -201,14 +210,14 @@ def _for_voices(
     return bundles, settings
 
 
-def _about_speech(bundles: Sequence[Bundle], formats: Sequence[str], vad: str) -> dict[str, Any]:
+def _about_speech(bundles: Sequence[Model], formats: Sequence[str], vad: str) -> dict[str, Any]:
     """Whether stretches of speech are asked for, and the rule by which they, turns and the times of words are found.
 
     Raises:
         ArgumentError: if subtitles are asked for, and no bundle transcribes.
     """
     settings: dict[str, Any] = {}
-    transcribing = any(isinstance(bundle.objective, Transcription) for bundle in bundles)
+    transcribing = any(isinstance(bundle.objective, TextAnswers) for bundle in bundles)
     if asked := [name for name in formats if name in SUBTITLES]:
         if not transcribing:
             reason = f"no bundle of {', '.join(bundle.name for bundle in bundles)} transcribes"

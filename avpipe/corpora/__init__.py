@@ -1,5 +1,7 @@
 """A folder on disk becomes examples with labels, groups and a split."""
 
+from typing import TYPE_CHECKING, Any
+
 from avpipe.corpora.acted_emotion import ActedEmotion
 from avpipe.corpora.cmu_mosei import CmuMosei
 from avpipe.corpora.common_voice import CommonVoice
@@ -19,7 +21,6 @@ from avpipe.corpora.grid import Grid
 from avpipe.corpora.hmdb51 import Hmdb51
 from avpipe.corpora.kinetics import Kinetics
 from avpipe.corpora.librispeech import LibriSpeech
-from avpipe.corpora.made_films import MadeFilms
 from avpipe.corpora.manifest import Manifest
 from avpipe.corpora.mixtures import Mixtures
 from avpipe.corpora.nemo import Nemo
@@ -45,6 +46,9 @@ from avpipe.corpora.transitions import (
 )
 from avpipe.corpora.ucf101 import Ucf101
 from avpipe.corpora.yesno import YesNo
+
+if TYPE_CHECKING:
+    from avpipe.corpora.made_films import MadeFilms
 
 __all__ = [
     "CORPORA_VARIABLE",
@@ -97,3 +101,11 @@ __all__ = [
     "whole",
     "write_shards",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "MadeFilms":  # which draws with torch, and answers do without
+        from avpipe.corpora.made_films import MadeFilms
+
+        return MadeFilms
+    raise AttributeError(f"module 'avpipe.corpora' has no attribute {name!r}")

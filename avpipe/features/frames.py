@@ -7,9 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from avpipe.media import ClipFormat
-
-_PLACES = {1: (0.5,), 3: (0.0, 0.5, 1.0)}
-"""Where the crops lie along the longer side, by their number."""
+from avpipe.windowing import Crops
 
 
 class FrameStack(nn.Module):
@@ -41,8 +39,7 @@ class FrameStack(nn.Module):
         super().__init__()
         if crop_px > size_px:
             raise ValueError(f"crop_px={crop_px} is more than size_px={size_px}")
-        if crops not in _PLACES:
-            raise ValueError(f"crops={crops} is none of: {', '.join(map(str, _PLACES))}")
+        Crops(crop_px, crops)
         self.size_px = size_px
         self.crop_px = crop_px
         self.stride_sec = stride_sec
@@ -76,15 +73,9 @@ class FrameStack(nn.Module):
         Shape:
             frames: (T, H, W, 3), uint8; returns (3, T, crop_px, crop_px), float32.
         """
-        return self._square(frames, 0.5)
-
-    def views(self, frames: Tensor) -> list[Tensor]:
-        """Each of the crops; of a picture that is as wide as high they lie side by side.
-
-        Shape:
-            frames: (T, H, W, 3), uint8; returns (3, T, crop_px, crop_px), float32, each.
-        """
-        return [self._square(frames, place) for place in _PLACES[self.crops]]
+        (square,) = Crops(self.crop_px).views(frames)
+        # Colours are brought forward while they are bytes, and what is made of them is written once.
+        return self.standardised(square.permute(3, 0, 1, 2).contiguous().float())
 
     def pictures(self, features: Tensor) -> Tensor:
         """What a network sees, as pictures.
@@ -94,14 +85,12 @@ class FrameStack(nn.Module):
         """
         return ((features * self.std + self.mean) * 255.0).round().clamp(0, 255).byte().permute(1, 2, 3, 0)
 
-    def _square(self, frames: Tensor, place: float) -> Tensor:
-        """The square at a place in [0, 1] along the longer side, in the middle of the shorter one."""
-        height, width = frames.shape[1:3]
-        down, across = (place, 0.5) if height > width else (0.5, place)
-        top, left = int(down * (height - self.crop_px)), int(across * (width - self.crop_px))
-        square = frames[:, top : top + self.crop_px, left : left + self.crop_px]
-        # Colours are brought forward while they are bytes, and what is made of them is written once.
-        planes = square.permute(3, 0, 1, 2).contiguous().float()
+    def standardised(self, planes: Tensor) -> Tensor:
+        """Colours as a network takes them; ``planes`` are overwritten.
+
+        Shape:
+            planes: (..., 3, T, crop_px, crop_px), float32 from 0 to 255; returned in the same shape.
+        """
         return planes.div_(255.0).sub_(self.mean).div_(self.std)
 
 
@@ -152,11 +141,15 @@ class EveryFrame(nn.Module):
         Shape:
             frames: (T, height_px, width_px, 3), uint8; returns (3, T, height_px, width_px), float32 in [-1, 1].
         """
-        return frames.permute(3, 0, 1, 2).float() / 127.5 - 1.0
+        return self.standardised(frames.permute(3, 0, 1, 2).float())
 
-    def views(self, frames: Tensor) -> list[Tensor]:
-        """The one view that there is."""
-        return [self(frames)]
+    def standardised(self, planes: Tensor) -> Tensor:
+        """Colours as a network takes them.
+
+        Shape:
+            planes: (..., 3, T, height_px, width_px), float32 from 0 to 255; returned in the same shape.
+        """
+        return planes / 127.5 - 1.0
 
     def pictures(self, features: Tensor) -> Tensor:
         """What a network sees, as pictures.

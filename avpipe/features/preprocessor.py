@@ -1,6 +1,5 @@
 """All that a network takes of a clip."""
 
-from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,11 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from avpipe.features.batch import TIME_AXIS, Features
-from avpipe.features.frame_windows import FrameWindows
 from avpipe.features.frames import EveryFrame, FrameStack
 from avpipe.features.mouth import MouthStack
 from avpipe.features.sound import LogMel, Waveform
-from avpipe.media import BoxTrack, Clip, ClipFormat, WindowPlan
+from avpipe.media import Clip, ClipFormat
+from avpipe.threads import single_threaded
+from avpipe.windowing import Arrays, Crops, Windowing
 
 
 class Preprocessor(nn.Module):
@@ -20,7 +20,7 @@ class Preprocessor(nn.Module):
 
     Args:
         window_sec: length of the windows that a network sees, in seconds; a shorter file is one padded window. Where
-            every frame is seen, so much is decoded at a time, and what :meth:`cutter` makes cuts it anew.
+            every frame is seen, so much is decoded at a time, and what :attr:`windowing` has cuts it anew.
         hop_sec: distance between the starts of two windows, in seconds; as ``window_sec`` where every frame is seen.
         audio: from sound to features; None where the network does not listen.
         video: from frames to features; None where the network does not look.
@@ -51,18 +51,8 @@ class Preprocessor(nn.Module):
         self.waveform = waveform
 
     @property
-    def overlap_sec(self) -> float:
-        """Of two windows."""
-        return self.window_sec - self.hop_sec
-
-    @property
     def senses(self) -> tuple[str, ...]:
         return tuple(sense for sense in TIME_AXIS if sense in self._makers)
-
-    @property
-    def counts_frames(self) -> bool:
-        """Whether windows are counted in frames: they are as long as they are, and have no padding."""
-        return isinstance(self.video, EveryFrame)
 
     @property
     def clip_format(self) -> ClipFormat:
@@ -80,43 +70,32 @@ class Preprocessor(nn.Module):
         )
 
     @property
-    def plan(self) -> WindowPlan:
-        """The windows of a whole file."""
-        return WindowPlan(self.window_sec, self.hop_sec, self.clip_format)
+    def windowing(self) -> Windowing:
+        """How a file is cut into windows for it."""
+        video = self.video
+        return Windowing(
+            self.window_sec,
+            self.hop_sec,
+            self.clip_format,
+            {sense: module.frame_sec for sense, module in self._makers.items()},
+            Crops(video.crop_px, video.crops) if isinstance(video, FrameStack) else None,
+            video.mouth_cut if isinstance(video, MouthStack) else None,
+            video.window_frames if isinstance(video, EveryFrame) else None,
+            video.context_frames if isinstance(video, EveryFrame) else 0,
+        )
 
     @property
     def window_steps(self) -> dict[str, int]:
         """Length of each sense's time axis in a full window, to which :func:`avpipe.features.collate` pads."""
         steps = {sense: module.num_steps(self.window_sec) for sense, module in self._makers.items()}
-        return {**steps, "frame_labels": steps["video"]} if self.counts_frames else steps
-
-    @property
-    def wants_boxes(self) -> bool:
-        """Whether :meth:`cut` looks where the boxes of a film are."""
-        return isinstance(self.video, MouthStack)
-
-    def cut(self, clip: Clip, boxes: BoxTrack | None) -> Clip:
-        """The clip with what is looked at in place of its whole pictures, before anything is drawn or made of it.
-
-        Args:
-            clip: as it was decoded.
-            boxes: of the film, where they are known.
-
-        Raises:
-            UnreadableMedia: a box lies outside the picture.
-        """
-        return self.video.cut(clip, boxes) if isinstance(self.video, MouthStack) else clip
+        return {**steps, "frame_labels": steps["video"]} if isinstance(self.video, EveryFrame) else steps
 
     @property
     def cut_settings(self) -> dict[str, Any]:
-        """What :meth:`cut` depends on besides the clip and its boxes, as plain data."""
+        """What :meth:`avpipe.windowing.Windowing.cut` depends on besides the clip and its boxes, as plain data."""
         if not isinstance(self.video, MouthStack):
             return {}
         return {"size_px": self.video.size_px, "box": list(self.video.box)}
-
-    def edge_sec(self, silence_sec: float) -> float:
-        """Of silence that belongs at a recording's edges: none where pictures are seen, which would be late for it."""
-        return 0.0 if self.video is not None else silence_sec
 
     def num_steps(self, sense: str, duration_sec: float) -> int:
         """Length of a sense's time axis after so many seconds."""
@@ -131,12 +110,6 @@ class Preprocessor(nn.Module):
         modules = {"audio": self.audio, "video": self.video, "waveform": self.waveform}
         return {sense: module for sense, module in modules.items() if module is not None}
 
-    def cutter(self) -> FrameWindows | None:
-        """What makes the windows that a network sees of the clips of :attr:`plan`, file by file; None: they are it."""
-        if not isinstance(self.video, EveryFrame):
-            return None
-        return FrameWindows(self.video.window_frames, self.video.context_frames)
-
     def forward(self, clip: Clip) -> Features:
         """The features of the senses that the clip has; a sense that it lacks is absent."""
         features = self.from_tensors(*self.tensors(clip))
@@ -144,25 +117,16 @@ class Preprocessor(nn.Module):
             features["frame_labels"] = torch.from_numpy(clip.frame_labels)
         return features
 
-    def views(self, clip: Clip) -> list[Features]:
-        """What prediction averages over: the features of a clip, once for each crop of its pictures."""
-        waveform, frames = self.tensors(clip)
-        heard = self.from_tensors(waveform, None)
-        if self.video is None or frames is None:
-            return [heard]
-        return [{**heard, "video": view} for view in self.video.views(frames)]
+    def made(self, arrays: Arrays) -> Arrays:
+        """The features of the arrays of a window, as arrays, on one thread."""
+        with single_threaded():
+            features = self.from_tensors(*(_tensor(arrays.get(name)) for name in ("waveform", "frames")))
+        return {sense: value.numpy() for sense, value in features.items()}
 
     def tensors(self, clip: Clip) -> tuple[Tensor | None, Tensor | None]:
         """The clip's waveform and frames, of the senses that are made features of."""
-        waveform = frames = None
-        heard = self.audio or self.waveform
-        if heard is not None and clip.waveform is not None and clip.waveform.shape[1]:
-            if clip.sample_rate != heard.sample_rate:
-                raise ValueError(f"a clip of {clip.sample_rate} Hz for features of {heard.sample_rate} Hz")
-            waveform = torch.from_numpy(np.require(clip.waveform, requirements="W"))
-        if self.video is not None and clip.frames is not None and len(clip.frames):
-            frames = torch.from_numpy(np.require(clip.frames, requirements="W"))
-        return waveform, frames
+        arrays = self.windowing.arrays(clip)
+        return _tensor(arrays.get("waveform")), _tensor(arrays.get("frames"))
 
     def from_tensors(self, waveform: Tensor | None, frames: Tensor | None) -> Features:
         """The features of what :meth:`tensors` returned, on any device.
@@ -180,18 +144,5 @@ class Preprocessor(nn.Module):
         return features
 
 
-def cut_anew(clips: Iterable[tuple[int, Clip]], preprocessors: Sequence[Preprocessor]) -> Iterator[tuple[int, Clip]]:
-    """The windows that networks see of a file: its clips, and those made of them where every frame is seen.
-
-    Args:
-        clips: of the plans of all ``preprocessors``, each with the place of its plan, as they are streamed.
-        preprocessors: by those places.
-    """
-    cutters = {place: cutter for place, each in enumerate(preprocessors) if (cutter := each.cutter()) is not None}
-    for place, clip in clips:
-        if place in cutters:
-            yield from ((place, window) for window in cutters[place].add(clip))
-        else:
-            yield place, clip
-    for place, cutter in cutters.items():
-        yield from ((place, window) for window in cutter.rest())
+def _tensor(array: np.ndarray | None) -> Tensor | None:
+    return None if array is None else torch.from_numpy(np.require(array, requirements="W"))

@@ -2,35 +2,23 @@
 
 import sys
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
-from functools import partial
-from math import ceil
+from dataclasses import dataclass, field
 from threading import Lock
-from typing import Protocol, cast
+from typing import Protocol
 
-import torch
-from torch import Tensor
-
-from avpipe.bundle import Bundle
-from avpipe.device import PRECISIONS, lacks_memory
+from avpipe.answers import Decoded
+from avpipe.device import lacks_memory
 from avpipe.errors import RunStopped
-from avpipe.features import TIME_AXIS, collate, single_threaded
 from avpipe.inference.decoding import Window
+from avpipe.inference.model import Model, Said
 from avpipe.inference.prediction import Job
-from avpipe.inference.senses import Apart, has_several_senses
-from avpipe.networks import Network, Output, ignores_padding
-from avpipe.objectives import Decoded
-
-_SHARES = 8
-"""Of a full window: a shorter one is padded to the next of so many lengths."""
+from avpipe.inference.senses import Apart
+from avpipe.threads import compute_on_one_thread, computing_threads, single_threaded
 
 _MOST_HELD = 64
 """Answers that wait for that of an earlier window of their file; then its batch is computed, full or not."""
-
-Said = Mapping[tuple[str, ...], Output]
-"""What a network says of a batch, by the senses that were used for it; of a network of one sense by none."""
 
 
 class Taker(Protocol):
@@ -79,27 +67,24 @@ class Batches:
         take: gets the answers, in the thread that adds windows.
     """
 
-    def __init__(self, bundles: Sequence[Bundle], batch_size: int, take: Taker) -> None:
+    def __init__(self, bundles: Sequence[Model], batch_size: int, take: Taker) -> None:
         self.bundles = bundles
         self.take = take
-        # Windows counted in frames are large enough by themselves, and as long as the film allows: none is padded.
-        self.sizes = [1 if bundle.preprocessor.counts_frames else batch_size for bundle in bundles]
+        self.sizes = [bundle.batch_size or batch_size for bundle in bundles]
         """Windows that each bundle's network takes at a time: fewer, once there was no memory for more."""
         self._lines: dict[tuple[Job, int], _Line] = {}
         self._waiting: dict[tuple[int, int], list[_Entry]] = {}
         """By bundle and share of a full window."""
         self._computed: deque[_Batch] = deque()
         self._told = Lock()
-        on_cpu = all(bundle.device.type == "cpu" for bundle in bundles)
-        self._num_threads = torch.get_num_threads() if on_cpu else 1
-        self._threads = ThreadPoolExecutor(
-            self._num_threads, "network", partial(torch.set_num_threads, 1) if on_cpu else None
-        )
+        on_cpu = all(bundle.on_cpu for bundle in bundles)
+        self._num_threads = computing_threads() if on_cpu else 1
+        self._threads = ThreadPoolExecutor(self._num_threads, "network", compute_on_one_thread if on_cpu else None)
 
     def add(self, job: Job, window: Window) -> None:
         """Take a window; answers that are known by now are handed on."""
         line = self._lines.setdefault((job, window.plan), _Line())
-        key = window.plan, _share(self.bundles[window.plan], window)
+        key = window.plan, self.bundles[window.plan].share(window.arrays)
         self._waiting.setdefault(key, []).append(_Entry(job, line.arrived, window))
         line.arrived += 1
         if len(self._waiting[key]) >= self.sizes[window.plan]:
@@ -136,7 +121,7 @@ class Batches:
         """Hand on what is known, and wait for it while more than so many batches are under way."""
         while self._computed and (len(self._computed) > most or self._computed[0].future.done()):
             batch = self._computed.popleft()
-            with single_threaded(), torch.inference_mode():
+            with single_threaded():
                 answers = [each for said in batch.future.result() for each in self._decoded(batch.plan, *said)]
             for entry, (said, apart) in zip(batch.entries, answers, strict=True):
                 self._hold(batch.plan, entry, said, apart)
@@ -169,7 +154,7 @@ class Batches:
             size = self.sizes[plan]
             parts = [windows[start : start + size] for start in range(0, len(windows), size)]
             try:
-                return [(len(part), _computed(bundle, part, size, share)) for part in parts]
+                return [(len(part), bundle.computed([window.arrays for window in part], size, share)) for part in parts]
             except (MemoryError, RuntimeError) as error:
                 if not lacks_memory(error):
                     raise
@@ -188,63 +173,9 @@ class Batches:
 
     def _decoded(self, plan: int, count: int, said: Said) -> list[tuple[Decoded, Apart]]:
         """Of each window the answer, and of a bundle of several senses the answers by these."""
-        decoded = {used: self.bundles[plan].objective.decode(output)[:count] for used, output in said.items()}
+        answers = self.bundles[plan].objective
+        decoded = {used: answers.said(*scores)[:count] for used, scores in said.items()}
         every = max(decoded, key=len)
         if not every:
             return [(each, {}) for each in decoded[every]]
         return [(decoded[every][row], {used: rows[row] for used, rows in decoded.items()}) for row in range(count)]
-
-
-def _computed(bundle: Bundle, windows: Sequence[Window], size: int, share: int) -> Said:
-    # The shape is always the same, so that the same arithmetic is done for a window wherever it stands.
-    features = [window.features for window in windows]
-    if bundle.preprocessor.counts_frames:
-        steps = {sense: value.shape[TIME_AXIS[sense]] for sense, value in features[0].items()}
-    else:
-        features += [{}] * (size - len(windows))
-        steps = {sense: ceil(share * full / _SHARES) for sense, full in _steps(bundle).items()}
-    batch, lengths = collate(features, steps)
-    moved = [{sense: _moved(value, bundle.device) for sense, value in part.items()} for part in (batch, lengths)]
-    numbers = PRECISIONS[bundle.precision]
-    with torch.inference_mode(), torch.autocast(bundle.device.type, numbers, enabled=numbers is not None):
-        if has_several_senses(bundle.network):
-            said = cast(Network, bundle.network).answers_by_senses(*moved)
-        else:
-            said = {(): bundle.network(*moved)}
-    return said if numbers is None else {used: _in_full(output) for used, output in said.items()}
-
-
-def _moved(value: Tensor, device: torch.device) -> Tensor:
-    """The same on a device; from pinned memory a GPU fetches it while the processor goes on."""
-    return value.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else value.to(device)
-
-
-def _in_full(output: Output) -> Output:
-    """The same in 32 bits."""
-    embedding = None if output.embedding is None else output.embedding.float()
-    return replace(output, value=output.value.float(), embedding=embedding)
-
-
-def _share(bundle: Bundle, window: Window) -> int:
-    """How many parts of a full window are computed: as many as it needs, where the network ignores padding."""
-    if bundle.preprocessor.counts_frames or not ignores_padding(bundle.network):
-        return _SHARES
-    full = _steps(bundle)
-    needed = max(array.shape[TIME_AXIS[sense]] / full[sense] for sense, array in window.arrays.items())
-    return min(_SHARES, ceil(_SHARES * needed))
-
-
-def _steps(bundle: Bundle) -> dict[str, int]:
-    """Length of each sense's time axis in a full window, with the silence at both edges of a file."""
-    edges_sec = 2.0 * quiet_sec(bundle)
-    preprocessor = bundle.preprocessor
-    return {
-        sense: steps + round(edges_sec / preprocessor.frame_sec(sense))
-        for sense, steps in preprocessor.window_steps.items()
-    }
-
-
-def quiet_sec(bundle: Bundle) -> float:
-    """Of silence at the edges of a recording, in whole steps, so that the steps of all its windows lie on one grid."""
-    asked_sec = bundle.preprocessor.edge_sec(bundle.objective.edge_silence_sec)
-    return ceil(asked_sec / bundle.step_sec - 1e-6) * bundle.step_sec if asked_sec else 0.0

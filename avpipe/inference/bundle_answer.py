@@ -2,18 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import cast
 
-from avpipe.bundle import Bundle
+from avpipe.answers import Decoded, TextAnswers, VoiceAnswers
 from avpipe.inference.decoding import Window
+from avpipe.inference.model import Model
 from avpipe.inference.prediction import TaskAnswer, WindowAnswer
-from avpipe.inference.senses import Apart, SensesHeard, has_several_senses
+from avpipe.inference.senses import Apart, SensesHeard
 from avpipe.inference.shots import PlacedAnswer, shots_of
 from avpipe.inference.speech import Stretch
 from avpipe.inference.turns import TurnFinder
 from avpipe.inference.word_times import within_speech
-from avpipe.networks import Network
-from avpipe.objectives import Decoded, Transcription, Verification
 
 SHORT_SHARE = 0.5
 """Of a window: a film, and a recording of a voice to be known again, that is shorter is told to be."""
@@ -25,7 +23,7 @@ SHORT_SOUND_SHARE = 0.1
 class BundleAnswer:
     """What a bundle has said of a file so far."""
 
-    bundle: Bundle
+    bundle: Model
     finder: TurnFinder | None = None
     """Where turns are asked for, and the bundle compares voices."""
     kept: list[PlacedAnswer] | None = None
@@ -61,7 +59,7 @@ class BundleAnswer:
         said = said.placed(
             window.start_sec,
             self.bundle.step_sec,
-            self.bundle.preprocessor.overlap_sec,
+            self.bundle.windowing.overlap_sec,
             window.quiet_sec,
             window.end_sec,
             window.frame_times_sec,
@@ -104,21 +102,21 @@ class BundleAnswer:
         Args:
             rate: Hz of the file's own sound.
         """
-        wanted = self.bundle.preprocessor.plan.format.sample_rate or 0
+        wanted = self.bundle.windowing.format.sample_rate or 0
         if rate and wanted > rate:
             yield f"recorded at {rate} Hz, and learned from {wanted} Hz"
         yield from self._short()
-        if self.seen is False and not self.bundle.preprocessor.counts_frames:
+        if self.seen is False and not self.bundle.windowing.counts_frames:
             yield "there is nothing to be seen in its pictures"
         yield from self._lacked(rate is not None)
 
     def _short(self) -> Iterator[str]:
         """Whether there is less of it than the bundle has learned to judge by; a transcript may be of any length."""
-        preprocessor, objective = self.bundle.preprocessor, self.bundle.objective
-        if preprocessor.counts_frames or isinstance(objective, Transcription):
+        windowing, objective = self.bundle.windowing, self.bundle.objective
+        if windowing.counts_frames or isinstance(objective, TextAnswers):
             return
-        is_voice, window_sec = isinstance(objective, Verification), preprocessor.window_sec
-        listens_only = preprocessor.video is None and not is_voice
+        is_voice, window_sec = isinstance(objective, VoiceAnswers), windowing.window_sec
+        listens_only = not windowing.format.video and not is_voice
         if self.seconds >= (SHORT_SOUND_SHARE if listens_only else SHORT_SHARE) * window_sec:
             return
         if is_voice:
@@ -132,13 +130,13 @@ class BundleAnswer:
         Args:
             has_sound: whether the file has a sound, be there something to be heard in it or not.
         """
-        if has_several_senses(self.bundle.network):
-            for sense in cast(Network, self.bundle.network).senses:
+        if self.bundle.senses:
+            for sense in self.bundle.senses:
                 if sense not in self.senses.alone:
                     what = "picture" if sense != "audio" else "sound"
                     lacked = "its sound is silence" if sense == "audio" and has_sound else f"no {what} in it"
                     yield f"{lacked}: answered by {' and '.join(self.senses.alone)} alone"
-        elif self.bundle.preprocessor.audio is None:
+        elif not self.bundle.windowing.format.audio:
             return
         if has_sound and not self.heard and "audio" in (self.senses.alone or ("audio",)):
             yield "its sound is silence"

@@ -1,17 +1,16 @@
 """One decode of a file, as messages that can cross from a worker process to the network."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
-from avpipe.features import Features, Preprocessor, between_silence, cut_anew, single_threaded
 from avpipe.inference.prediction import Job
 from avpipe.inference.speech import Stretch, is_silent, levels_db
 from avpipe.inference.vad import TRACKS
 from avpipe.media import BoxTrack, Clip, Coverage, MediaError, NoSuchStream, find_boxes, stream_clips
+from avpipe.windowing import Arrays, Windowing, between_silence, cut_anew
 
 if TYPE_CHECKING:
     from avpipe.report import Sketch, Thumbnail
@@ -25,7 +24,9 @@ BLANK_LEVELS = 16
 class Request:
     """What one bundle asks of every file."""
 
-    preprocessor: Preprocessor
+    windowing: Windowing
+    made: Callable[[Arrays], Arrays]
+    """Makes of a window's arrays what its network takes: features, or for a graph, which makes these, the arrays."""
     vad: str | None = None
     """Which of :data:`avpipe.inference.vad.TRACKS` finds speech in its windows; None: nobody asks."""
     quiet_sec: float = 0.0
@@ -33,20 +34,21 @@ class Request:
     sketched: bool = False
     """Whether a small picture of the file is made from its windows."""
 
-    def views(self, clip: Clip, is_first: bool, is_last: bool) -> list[Features]:
-        """The features of a window, once a crop, with the silence in front of the first and behind the last."""
-        return self.preprocessor.views(between_silence(clip, is_first * self.quiet_sec, is_last * self.quiet_sec))
+    def views(self, clip: Clip, is_first: bool, is_last: bool) -> list[Arrays]:
+        """What the network takes of a window, once a crop, with the silence before the first and behind the last."""
+        clip = between_silence(clip, is_first * self.quiet_sec, is_last * self.quiet_sec)
+        return [self.made(arrays) for arrays in self.windowing.views(clip)]
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The features of one window of a file."""
+    """What the network takes of one window of a file."""
 
     plan: int
     """Place of the preprocessor that made them."""
     start_sec: float
     end_sec: float
-    arrays: dict[str, np.ndarray]
+    arrays: Arrays
     silent: bool
     """Whether there is nothing to be heard in it; it then has no features of sound, unless it has no others."""
     quiet_sec: float = 0.0
@@ -57,10 +59,6 @@ class Window:
     """Whether it has pictures, and there is nothing to be seen in them."""
     frame_times_sec: np.ndarray | None = None
     """Presentation times of its frames, where each of them is judged."""
-
-    @property
-    def features(self) -> Features:
-        return {sense: torch.from_numpy(array) for sense, array in self.arrays.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,33 +96,30 @@ def decode(job: Job, requests: Sequence[Request]) -> Iterator[Message]:
         yield Failed(job.trouble, "error")
         return
     tracks = {place: TRACKS[request.vad]() for place, request in enumerate(requests) if request.vad is not None}
-    plans = [request.preprocessor.plan for request in requests]
+    plans = [request.windowing.plan for request in requests]
     sketch = _sketch(requests)
     try:
         boxes, notes = _boxes(job, requests), dict[int, str]()
         with stream_clips(job.path, plans, job.start_sec, job.end_sec) as clips:
-            for plan, clip, is_last in _with_last(cut_anew(clips, [request.preprocessor for request in requests])):
+            for plan, clip, is_last in _with_last(cut_anew(clips, [request.windowing for request in requests])):
                 is_first = clip.start_sec == job.start_sec
                 end_sec, silent = clip.start_sec + clip.coverage.asked_sec, is_silent(levels_db(clip))
                 if plan in boxes and clip.picture_px and (note := boxes[plan].note(clip.picture_px)):
                     notes[plan] = note
-                with single_threaded():
-                    start_sec, whole = clip.start_sec, clip
-                    clip = requests[plan].preprocessor.cut(clip, boxes.get(plan))
-                    views = [_heard(each, silent) for each in requests[plan].views(clip, is_first, is_last) if each]
-                    if plan in tracks:
-                        tracks[plan].add(clip)
-                    if sketch is not None and requests[plan].sketched and views:
-                        _draw(sketch, whole, views[0], requests[plan].preprocessor)
-                for features in views:
-                    arrays = {sense: value.numpy() for sense, value in features.items()}
+                start_sec, whole = clip.start_sec, clip
+                clip = requests[plan].windowing.cut(clip, boxes.get(plan))
+                views = [_heard(each, silent) for each in requests[plan].views(clip, is_first, is_last) if each]
+                if plan in tracks:
+                    tracks[plan].add(clip)
+                if sketch is not None and requests[plan].sketched and views:
+                    _draw(sketch, whole, requests[plan].windowing)
+                for arrays in views:
                     quiet_sec = is_first * requests[plan].quiet_sec + start_sec - clip.start_sec
-                    times_sec = clip.frame_times_sec if requests[plan].preprocessor.counts_frames else None
+                    times_sec = clip.frame_times_sec if requests[plan].windowing.counts_frames else None
                     blank, count = _is_blank(whole), len(views)
                     yield Window(plan, start_sec, end_sec, arrays, silent, quiet_sec, count, blank, times_sec)
-            with single_threaded():
-                speech = {plan: track.stretches() for plan, track in tracks.items()}
-                thumbnail = None if sketch is None else sketch.thumbnail()
+            speech = {plan: track.stretches() for plan, track in tracks.items()}
+            thumbnail = None if sketch is None else sketch.thumbnail()
             missing = {plan: error.reason for plan, error in clips.absent.items()}
             if job.end_sec is None:
                 _add_notes_of_times(notes, boxes, job.start_sec + clips.coverage.asked_sec)
@@ -135,7 +130,7 @@ def decode(job: Job, requests: Sequence[Request]) -> Iterator[Message]:
         yield Failed(_about(job, error), "error")
 
 
-def _heard(features: Features, silent: bool) -> Features:
+def _heard(features: Arrays, silent: bool) -> Arrays:
     """Without the sound of a window in which there is nothing to be heard, where there is something to be seen."""
     return {sense: value for sense, value in features.items() if sense != "audio" or not silent or len(features) == 1}
 
@@ -158,13 +153,11 @@ def _sketch(requests: Sequence[Request]) -> "Sketch | None":
     return Sketch()
 
 
-def _draw(sketch: "Sketch", clip: Clip, features: Features, preprocessor: Preprocessor) -> None:
+def _draw(sketch: "Sketch", clip: Clip, windowing: Windowing) -> None:
     if clip.frames is not None and clip.frame_times_sec is not None and len(clip.frames):
         sketch.add_frames(clip.frames, clip.frame_times_sec)
-    if "audio" in features:
-        steps = round(preprocessor.hop_sec / preprocessor.frame_sec("audio"))
-        mel = features["audio"][0, :, :steps].numpy()
-        sketch.add_mel(mel, mel.shape[1] * preprocessor.frame_sec("audio"))
+    if clip.waveform is not None and clip.sample_rate and windowing.format.audio:
+        sketch.add_sound(clip.waveform[:, : round(windowing.hop_sec * clip.sample_rate)].mean(0), clip.sample_rate)
 
 
 def _boxes(job: Job, requests: Sequence[Request]) -> dict[int, BoxTrack]:
@@ -172,7 +165,7 @@ def _boxes(job: Job, requests: Sequence[Request]) -> dict[int, BoxTrack]:
     found = {
         place: find_boxes(job.path, job.boxes)
         for place, request in enumerate(requests)
-        if request.preprocessor.wants_boxes
+        if request.windowing.wants_boxes
     }
     return {place: track for place, track in found.items() if track is not None}
 

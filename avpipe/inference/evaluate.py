@@ -5,20 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from avpipe.answers import Decoded, plain_text
 from avpipe.bundle import Bundle
 from avpipe.corpora import Corpus, Example, told
 from avpipe.errors import ArgumentError, RunStopped, printable
 from avpipe.inference.prediction import Job, Prediction, TaskAnswer
 from avpipe.inference.predictor import Predictor
-from avpipe.objectives import (
-    Decoded,
-    Enhancement,
-    Objective,
-    Transcription,
-    bootstrap_interval,
-    check_targets,
-    plain_text,
-)
+from avpipe.objectives import Enhancement, Objective, Transcription, bootstrap_interval, check_targets
 from avpipe.progress import counted
 from avpipe.report import ScoredAnswer
 

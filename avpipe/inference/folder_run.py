@@ -53,7 +53,7 @@ class FolderRun:
     @property
     def boxes(self) -> bool:
         """Whether the boxes beside a film determine its answer."""
-        return any(bundle.preprocessor.wants_boxes for bundle in self.predictor.bundles)
+        return any(bundle.windowing.wants_boxes for bundle in self.predictor.bundles)
 
     def journal(self) -> PicturedJournal:
         return PicturedJournal(self.output, self.settings, self.boxes)

@@ -3,20 +3,20 @@
 import hashlib
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 
-from avpipe.bundle import Bundle
+from avpipe.answers import UNKNOWN, VoiceAnswers
 from avpipe.errors import ArgumentError, printable
 from avpipe.files import sha256_of
+from avpipe.inference.model import AnyModel, Model
 from avpipe.inference.prediction import Job, Prediction, TaskAnswer
 from avpipe.inference.predictor import Predictor
 from avpipe.inference.voices import voices_among
 from avpipe.media import MEDIA_SUFFIXES, find_media
-from avpipe.objectives import UNKNOWN, Verification
 
 LEAST_SEC = 0.5
 """Of speech, for a recording to tell a voice."""
@@ -32,14 +32,14 @@ class Gallery:
     vectors: Mapping[str, np.ndarray]
     """By bundle name: (people, dim), the mean direction of each one's recordings."""
 
-    def known_to(self, bundles: Sequence[Bundle]) -> list[Bundle]:
+    def known_to(self, bundles: Sequence[AnyModel]) -> list[AnyModel]:
         """The bundles, of which those that compare voices name the people."""
         return [self._introduced(bundle) for bundle in bundles]
 
-    def _introduced(self, bundle: Bundle) -> Bundle:
-        if bundle.name not in self.vectors or not isinstance(bundle.objective, Verification):
+    def _introduced(self, bundle: AnyModel) -> AnyModel:
+        if bundle.name not in self.vectors or not isinstance(bundle.objective, VoiceAnswers):
             return bundle
-        return replace(bundle, objective=bundle.objective.with_people(self.people, self.vectors[bundle.name]))
+        return bundle.answering(bundle.objective.with_people(self.people, self.vectors[bundle.name]))
 
 
 class _Collector:
@@ -50,7 +50,7 @@ class _Collector:
         self.predictions[prediction.path] = prediction
 
 
-def enrol(bundles: Sequence[Bundle], folder: Path, batch_size: int = 16, workers: int = 0) -> Gallery:
+def enrol(bundles: Sequence[Model], folder: Path, batch_size: int = 16, workers: int = 0) -> Gallery:
     """Learn how the people of a gallery sound; what is left out, and whatever looks wrong, is warned of.
 
     A person is a folder, which has the person's name; any media files below it are recordings of the voice. One is
@@ -113,7 +113,7 @@ def _recordings(folder: Path) -> dict[str, list[Job]]:
 
 
 def _heard(
-    folder: Path, person: str, jobs: Sequence[Job], answers: Mapping[str, Prediction], voices: Sequence[Bundle]
+    folder: Path, person: str, jobs: Sequence[Job], answers: Mapping[str, Prediction], voices: Sequence[Model]
 ) -> list[Job]:
     """Those of a person's recordings in which somebody speaks; a silence would be known again in every silence.
 
@@ -150,11 +150,11 @@ def _direction(jobs: Sequence[Job], answers: Mapping[str, Prediction], bundle: s
     return direction
 
 
-def _tell_twins(folder: Path, gallery: Gallery, voices: Sequence[Bundle]) -> None:
+def _tell_twins(folder: Path, gallery: Gallery, voices: Sequence[Model]) -> None:
     """Warn of people whom a bundle takes for one."""
     for bundle in voices:
         objective, vectors = bundle.objective, gallery.vectors[bundle.name]
-        if not isinstance(objective, Verification) or objective.threshold is None:
+        if not isinstance(objective, VoiceAnswers) or objective.threshold is None:
             continue
         similarities = objective.similarities(vectors, vectors)
         for one, other in combinations(range(len(vectors)), 2):

@@ -4,11 +4,11 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
+from avpipe.answers import UNKNOWN
 from avpipe.errors import ArgumentError
 from avpipe.inference.prediction import Prediction, TaskAnswer
 from avpipe.inference.predictor import Sink
 from avpipe.media import Coverage
-from avpipe.objectives import UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

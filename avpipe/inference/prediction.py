@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from avpipe.answers import Boundary, Decoded, Word
 from avpipe.media import Coverage
-from avpipe.objectives import Boundary, Decoded, Word
 
 if TYPE_CHECKING:
     from avpipe.report import Thumbnail

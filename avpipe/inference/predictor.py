@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from avpipe.bundle import Bundle
+from avpipe.answers import Decoded, ShotAnswers, TextAnswers, VoiceAnswers
 from avpipe.errors import ArgumentError
-from avpipe.inference.batches import Batches, quiet_sec
+from avpipe.inference.batches import Batches
 from avpipe.inference.bundle_answer import BundleAnswer
 from avpipe.inference.decoding import Failed, Finished, Request, Window
+from avpipe.inference.model import Model
 from avpipe.inference.prediction import Job, Prediction, Summary
 from avpipe.inference.senses import Apart
 from avpipe.inference.shots import with_labelled_shots
@@ -18,7 +19,7 @@ from avpipe.inference.turns import TurnFinder
 from avpipe.inference.vad import check_vad
 from avpipe.inference.voices import voices_among
 from avpipe.inference.workers import NO_LIMITS, Limits, decoded
-from avpipe.objectives import Boundaries, Decoded, Transcription, Verification
+from avpipe.windowing import quiet_sec
 
 
 class Sink(Protocol):
@@ -62,7 +63,7 @@ class Predictor:
 
     def __init__(
         self,
-        bundles: Sequence[Bundle],
+        bundles: Sequence[Model],
         batch_size: int = 8,
         workers: int = 0,
         turns: bool = False,
@@ -86,9 +87,10 @@ class Predictor:
         check_vad(vad)
         self._requests = [
             Request(
-                bundle.preprocessor,
+                bundle.windowing,
+                bundle.made,
                 vad if _needs_speech(bundle, turns) else None,
-                quiet_sec(bundle),
+                quiet_sec(bundle.windowing, bundle.objective.edge_silence_sec, bundle.step_sec),
                 sketches and bundle.name in _sketched(bundles),
             )
             for bundle in bundles
@@ -99,7 +101,7 @@ class Predictor:
     @property
     def finds_shots(self) -> bool:
         """Whether one of the bundles looks for the shots of films."""
-        return any(isinstance(bundle.objective, Boundaries) for bundle in self.bundles)
+        return any(isinstance(bundle.objective, ShotAnswers) for bundle in self.bundles)
 
     def __call__(self, path: str | Path) -> Prediction:
         """The answer for one file; what cannot be read is an answer of status ``error``."""
@@ -136,7 +138,7 @@ class _Run:
 
     def __init__(
         self,
-        bundles: Sequence[Bundle],
+        bundles: Sequence[Model],
         batch_size: int,
         turns: bool,
         speech: bool,
@@ -146,13 +148,13 @@ class _Run:
         self.turns = turns
         self.speech = speech
         self.deliver = deliver
-        self.finds_shots = any(isinstance(bundle.objective, Boundaries) for bundle in bundles)
+        self.finds_shots = any(isinstance(bundle.objective, ShotAnswers) for bundle in bundles)
         self.open: dict[Job, _OpenFile] = {}
         self.batches = Batches(bundles, batch_size, self._take)
 
     def add_window(self, job: Job, window: Window) -> None:
         file = self._file(job)
-        if isinstance(self.bundles[window.plan].objective, Verification) and window.silent:
+        if isinstance(self.bundles[window.plan].objective, VoiceAnswers) and window.silent:
             return  # every silence is like every other, and would be somebody's voice
         file.waiting += 1
         self.batches.add(job, window)
@@ -177,12 +179,12 @@ class _Run:
             self.open[job] = _OpenFile([self._begun(bundle) for bundle in self.bundles])
         return self.open[job]
 
-    def _begun(self, bundle: Bundle) -> BundleAnswer:
-        is_asked = self.finds_shots and not isinstance(bundle.objective, Boundaries)
+    def _begun(self, bundle: Model) -> BundleAnswer:
+        is_asked = self.finds_shots and not isinstance(bundle.objective, ShotAnswers)
         return BundleAnswer(bundle, self._finder(bundle), [] if is_asked else None)
 
-    def _finder(self, bundle: Bundle) -> TurnFinder | None:
-        if self.turns and isinstance(bundle.objective, Verification):
+    def _finder(self, bundle: Model) -> TurnFinder | None:
+        if self.turns and isinstance(bundle.objective, VoiceAnswers):
             return TurnFinder(bundle.objective)
         return None
 
@@ -218,15 +220,15 @@ class _Run:
         self.deliver(Prediction(job.name, status, reason, finished.coverage, tasks, finished.thumbnail))
 
 
-def _sketched(bundles: Sequence[Bundle]) -> list[str]:
+def _sketched(bundles: Sequence[Model]) -> list[str]:
     """Names of the first that looks and of the first that listens: between them they show any file."""
-    looking = [bundle.name for bundle in bundles if bundle.preprocessor.video is not None]
-    listening = [bundle.name for bundle in bundles if bundle.preprocessor.audio is not None]
+    looking = [bundle.name for bundle in bundles if bundle.windowing.format.video]
+    listening = [bundle.name for bundle in bundles if bundle.windowing.format.audio]
     return [*looking[:1], *listening[:1]]
 
 
-def _needs_speech(bundle: Bundle, turns: bool) -> bool:
+def _needs_speech(bundle: Model, turns: bool) -> bool:
     """Whether turns are made of it, or the times of words."""
-    if not bundle.preprocessor.clip_format.audio:  # lips alone tell of no pauses
+    if not bundle.windowing.format.audio:  # lips alone tell of no pauses
         return False
-    return isinstance(bundle.objective, Transcription) or (turns and isinstance(bundle.objective, Verification))
+    return isinstance(bundle.objective, TextAnswers) or (turns and isinstance(bundle.objective, VoiceAnswers))

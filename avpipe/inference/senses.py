@@ -5,16 +5,10 @@ from dataclasses import dataclass, field
 from itertools import permutations
 from statistics import fmean
 
-from avpipe.networks import Ensemble, Network
-from avpipe.objectives import Decoded, Objective
+from avpipe.answers import Answers, Decoded
 
 Apart = Mapping[tuple[str, ...], Decoded]
 """An answer by the senses that were used for it."""
-
-
-def has_several_senses(network: object) -> bool:
-    """Whether its answers can be told apart by senses."""
-    return isinstance(network, Network | Ensemble) and len(network.senses) > 1
 
 
 @dataclass(slots=True)
@@ -26,7 +20,7 @@ class SensesHeard:
     alone: dict[str, tuple[Decoded, float]] = field(default_factory=dict)
     """Over the windows that have the sense."""
 
-    def add(self, objective: Objective, apart: Apart, present: Sequence[str], seconds: float) -> None:
+    def add(self, objective: Answers, apart: Apart, present: Sequence[str], seconds: float) -> None:
         """Count a window.
 
         Args:
@@ -64,7 +58,7 @@ class SensesHeard:
 
 
 def _combined(
-    objective: Objective, before: tuple[Decoded, float] | None, said: Decoded, seconds: float
+    objective: Answers, before: tuple[Decoded, float] | None, said: Decoded, seconds: float
 ) -> tuple[Decoded, float]:
     if before is None:
         return said, seconds

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from avpipe.answers import Answers, Decoded, TextAnswers
 from avpipe.inference.prediction import ShotAnswer, ShotLabel, TaskAnswer
-from avpipe.objectives import Decoded, Objective, Transcription
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class PlacedAnswer:
         return min(self.end_sec, shot.end_sec) - max(self.start_sec, shot.start_sec)
 
 
-Others = Mapping[str, tuple[Objective, Sequence[PlacedAnswer]]]
+Others = Mapping[str, tuple[Answers, Sequence[PlacedAnswer]]]
 """The other bundles of a run by name: what decodes their answers, and those for the windows in order of time."""
 
 
@@ -45,7 +45,7 @@ def with_labelled_shots(tasks: Mapping[str, TaskAnswer], others: Others) -> dict
         if answer.shots:
             labels: list[dict[str, ShotLabel]] = [{} for _ in answer.shots]
             for other, (objective, windows) in others.items():
-                if isinstance(objective, Transcription):
+                if isinstance(objective, TextAnswers):
                     found = _spoken(answer.shots, tasks[other])
                 else:
                     found = _labels(answer.shots, objective, windows)
@@ -56,7 +56,7 @@ def with_labelled_shots(tasks: Mapping[str, TaskAnswer], others: Others) -> dict
     return labelled
 
 
-def _labels(shots: Sequence[ShotAnswer], objective: Objective, windows: Sequence[PlacedAnswer]) -> dict[int, ShotLabel]:
+def _labels(shots: Sequence[ShotAnswer], objective: Answers, windows: Sequence[PlacedAnswer]) -> dict[int, ShotLabel]:
     """By the places of those shots that any window overlaps. Both lists are in order of time, and gone through once."""
     found = {}
     first = 0

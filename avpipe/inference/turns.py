@@ -7,9 +7,9 @@ from math import ceil
 
 import numpy as np
 
+from avpipe.answers import UNKNOWN, Decoded, VoiceAnswers
 from avpipe.inference.prediction import Turn
 from avpipe.inference.speech import LEVEL_SEC, SHORTEST_SEC, Stretch, runs
-from avpipe.objectives import UNKNOWN, Decoded, Verification
 
 FULL_SHARE = 0.6
 """Of the speech in the fullest window, that a window holds of one stretch to found a voice: what lies at the edge of a
@@ -40,7 +40,7 @@ class TurnFinder:
         2014 (clustering of short segments until a calibrated threshold; here of vectors, by their similarities).
     """
 
-    def __init__(self, objective: Verification) -> None:
+    def __init__(self, objective: VoiceAnswers) -> None:
         self.objective = objective
         self._windows: list[tuple[int, int]] = []
         self._vectors: list[np.ndarray] = []

@@ -7,11 +7,11 @@ from importlib.util import find_spec
 from typing import Any, Protocol
 
 import numpy as np
-import torch
 
 from avpipe.errors import ArgumentError
 from avpipe.inference.speech import LevelTrack, Stretch, runs, steadied
 from avpipe.media import Clip, Resampler
+from avpipe.threads import single_threaded
 
 CHUNK_SEC = 0.032
 """What silero-vad judges at a time."""
@@ -99,7 +99,9 @@ class SileroTrack:
         waiting = np.concatenate([self._rest, samples])
         complete = len(waiting) // self._chunk * self._chunk
         self._rest = waiting[complete:]
-        with torch.inference_mode():
+        import torch
+
+        with torch.inference_mode(), single_threaded():
             for chunk in torch.from_numpy(waiting[:complete]).reshape(-1, self._chunk):
                 self._probabilities.append(self._model(chunk, self._model_rate).item())
 

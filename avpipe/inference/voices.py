@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable
 
-from avpipe.bundle import Bundle
+from avpipe.answers import VoiceAnswers
 from avpipe.errors import ArgumentError
-from avpipe.objectives import Verification
+from avpipe.inference.model import Model
 
 
-def voices_among(bundles: Iterable[Bundle], asked: str, thresholds: bool = False) -> list[Bundle]:
+def voices_among(bundles: Iterable[Model], asked: str, thresholds: bool = False) -> list[Model]:
     """Those of ``bundles`` that compare voices.
 
     Args:
@@ -19,12 +19,12 @@ def voices_among(bundles: Iterable[Bundle], asked: str, thresholds: bool = False
         ArgumentError: if there is none, or one that does not know what is needed.
     """
     bundles = list(bundles)
-    found = [bundle for bundle in bundles if isinstance(bundle.objective, Verification)]
+    found = [bundle for bundle in bundles if isinstance(bundle.objective, VoiceAnswers)]
     if not found:
         names = ", ".join(bundle.name for bundle in bundles)
         raise ArgumentError(asked, f"no bundle of {names} compares voices", "name one of task=speaker, or leave it out")
     for bundle in found:
-        if thresholds and isinstance(bundle.objective, Verification) and bundle.objective.threshold is None:
+        if thresholds and isinstance(bundle.objective, VoiceAnswers) and bundle.objective.threshold is None:
             reason = f"bundle {bundle.name} does not know from which similarity on two recordings are of one voice"
             raise ArgumentError(asked, reason, "train it with 20 or more validation examples, of several voices")
     return found

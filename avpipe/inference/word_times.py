@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from avpipe.answers import Word
 from avpipe.inference.speech import Stretch
-from avpipe.objectives import Word
 
 EARLY_SEC = 1.0
 """By which a word begins late, or ends early, at most: what is heard for longer beside it is something else, such as

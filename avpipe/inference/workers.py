@@ -22,11 +22,10 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-import torch
-
 from avpipe.errors import ArgumentError, printable
 from avpipe.inference.decoding import Failed, Finished, Message, Request, decode
 from avpipe.inference.prediction import Job
+from avpipe.threads import compute_on_one_thread
 
 Send = Callable[[Any], None]
 Work = Callable[[Any, Send], None]
@@ -226,7 +225,7 @@ def _serve(connection: Connection, other_end: Connection, work: Work, limits: Li
     other_end.close()  # or the pipe would stay open when the main process dies
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all, and the main process says when to end
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    torch.set_num_threads(1)
+    compute_on_one_thread()
     if limits.max_memory_mb is not None:
         threading.Thread(target=_watch_memory, args=(limits.max_memory_mb * 1e6,), daemon=True).start()
     try:

@@ -9,17 +9,13 @@ from torch import Tensor, nn
 from avpipe.features import Features
 from avpipe.networks.network import Output
 from avpipe.networks.stft import Stft
+from avpipe.windowing import NUM_BINS, WINDOW_SEC
 
 State = list[Tensor]
 """What a stream hands on from one block of frames to the next: the past that each layer still looks at."""
 
-WINDOW_SEC = 0.032
-"""Of the transform; it steps by half of it. The whole look-ahead is one window: nothing else looks into the future."""
-
 SAMPLE_RATE = 16_000
 """Hz, that the network is trained at; :data:`NUM_BINS` bins reach up to half of it, at any rate."""
-
-NUM_BINS = 257
 
 _LEVEL_FRAMES = 128
 """Over which the level is averaged that spectra are divided by: two seconds, the present frame last."""
@@ -166,7 +162,7 @@ class DenoisingNetwork(nn.Module):
         heard = features["waveform"][:, 0]
         samples, hop = heard.shape[1], self.stft.hop_length
         spectrum = self.stft(nn.functional.pad(heard, (hop, hop + -samples % hop)))
-        mask, _ = self.estimate(spectrum, self.initial_state(len(heard)))
+        mask, _ = self.estimate(spectrum, self.initial_state(heard.shape[0]))
         speech = self.stft.inverse(complex_product(mask, spectrum))
         return Output(speech[:, hop : hop + samples], lengths=lengths["waveform"])
 
@@ -202,7 +198,7 @@ class DenoisingNetwork(nn.Module):
         present = torch.stack([power.mean(2), torch.ones_like(power[..., 0])], 1)
         levels = torch.cat([past, present], 2)
         # The sum of powers over the number of frames that there were so far.
-        sums = nn.functional.conv1d(levels.flatten(0, 1)[:, None], self.level_window).view(len(past), 2, 1, -1)
+        sums = nn.functional.conv1d(levels.flatten(0, 1)[:, None], self.level_window).view(past.shape[0], 2, 1, -1)
         level = (sums[:, 0, 0] / sums[:, 1, 0])[..., None] + 1e-12
         relative = power / level + 1e-8
         modulus = relative.pow(_COMPRESSION / 2.0)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from avpipe.networks.pooling import part_means
 from avpipe.networks.residual2d import ResidualBlock2d
 
 
@@ -42,7 +43,7 @@ class FrameEncoder2d(nn.Module):
             features: (B, 3, T, H, W); lengths: (B,) in frames; returns (B, out_dim, T) and the same lengths.
         """
         batch, _, steps = features.shape[:3]
-        change = torch.diff(features, dim=2, prepend=features[:, :, :1])
+        change = features - torch.cat([features[:, :, :1], features[:, :, :-1]], dim=2)
         frames = torch.cat([features, change], dim=1).transpose(1, 2).flatten(0, 1)
-        vectors = nn.functional.adaptive_avg_pool2d(self.stages(self.stem(frames)), self.parts)
+        vectors = part_means(part_means(self.stages(self.stem(frames)), self.parts, 2), self.parts, 3)
         return vectors.reshape(batch, steps, self.out_dim).transpose(1, 2), lengths

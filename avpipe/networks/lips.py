@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from avpipe.networks.masking import time_mask
+from avpipe.networks.pooling import part_means
 from avpipe.networks.residual2d import ResidualBlock2d
 
 
@@ -36,7 +37,7 @@ class LipEncoder(nn.Module):
         self.stages = nn.Sequential(
             *(ResidualBlock2d(before, after, stride=2) for before, after in zip(channels, stages, strict=False))
         )
-        self.pool = nn.AdaptiveAvgPool2d(parts)
+        self.parts = parts
         self.out_dim = channels[-1] * parts**2
         self.time_stride = 1
         self.context_steps = 2
@@ -49,5 +50,6 @@ class LipEncoder(nn.Module):
         """
         mask = time_mask(lengths, features.shape[2])[:, None, :, None, None].to(features.dtype)
         frames = self.stem(features * mask).transpose(1, 2)
-        vectors = self.pool(self.stages(frames.flatten(0, 1))).flatten(1)
-        return vectors.unflatten(0, frames.shape[:2]).transpose(1, 2), lengths
+        maps = self.stages(frames.flatten(0, 1))
+        vectors = part_means(part_means(maps, self.parts, 2), self.parts, 3).flatten(1)
+        return vectors.reshape(frames.shape[0], frames.shape[1], -1).transpose(1, 2), lengths

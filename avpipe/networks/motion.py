@@ -80,7 +80,7 @@ class MotionMaps(nn.Module):
         moved = (flow.repeat_interleave(2, 2).repeat_interleave(2, 3)[:, :, *wide] for flow in (right, below))
         left_over = change + across * next(moved) + down * next(moved)
         mean = (grey * mask).sum(1, keepdim=True) / mask.sum(1, keepdim=True).clamp_min(1.0)
-        faster = [torch.diff(flow, dim=1, prepend=flow[:, :1]).square() for flow in (right, below)]
+        faster = [(flow - torch.cat([flow[:, :1], flow[:, :-1]], dim=1)).square() for flow in (right, below)]
         maps = [
             speed,
             *(self._disagreement(right, below, speed, side) for side in self.neighbourhoods),
@@ -123,6 +123,11 @@ def _slopes(picture: Tensor) -> tuple[Tensor, Tensor]:
 
 def _mean_around(x: Tensor, side: int, stride: int = 1) -> Tensor:
     """Mean over the square around each place, of what of it lies within the picture; one axis after the other."""
+    if torch.onnx.is_in_onnx_export():
+        # In a graph pooling is one operator, and slices would be a thousand.
+        half = side // 2
+        x = nn.functional.avg_pool2d(x, (side, 1), (stride, 1), (half, 0), count_include_pad=False)
+        return nn.functional.avg_pool2d(x, (1, side), (1, stride), (0, half), count_include_pad=False)
     for axis in (2, 3):
         x = _sum_around(x, axis, side, stride) / _sum_around(torch.ones_like(x[:1, :1]), axis, side, stride)
     return x
@@ -175,7 +180,7 @@ class MotionEncoder(nn.Module):
             features: (B, 3, T, H, W); lengths: (B,) in frames; returns (B, out_dim, T) and lengths (B,).
         """
         places = self.maps(features, time_mask(lengths, features.shape[2])).flatten(3)
-        counts = [max(1, round(share * places.shape[3])) for share in self.shares]
+        counts = [max(1, round(share * int(places.shape[3]))) for share in self.shares]
         highest = places.topk(max(counts, default=1), dim=3).values
         steps = [places.mean(3), *(highest[..., :count].mean(3) for count in counts)]
         return self.norm(torch.cat(steps, dim=1)), lengths

@@ -33,7 +33,7 @@ def as_sequence(maps: Tensor, features: Tensor, lengths: Tensor) -> tuple[Tensor
         of it lies within the item's length, and each item has one at least.
     """
     if is_film(features):
-        return maps.mean((2, 3)).view(len(features), -1, maps.shape[1]).transpose(1, 2), lengths
+        return maps.mean((2, 3)).view(features.shape[0], -1, maps.shape[1]).transpose(1, 2), lengths
     steps, frames = maps.shape[3], features.shape[3]
     return maps.mean(2), ((lengths * steps + frames - 1) // frames).clamp(1, steps)
 

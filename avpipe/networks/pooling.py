@@ -6,6 +6,18 @@ from torch import Tensor, cat, nn
 from avpipe.networks.masking import time_mask
 
 
+def part_means(maps: Tensor, parts: int, axis: int) -> Tensor:
+    """Means over equal parts of an axis, as adaptive pooling takes them, of whose other axes an exported graph need not
+    know the length.
+
+    Shape:
+        maps: (B, channels, height, width); returns the same, but for ``parts`` places along the axis.
+    """
+    length = int(maps.shape[axis])
+    edges = [(part * length // parts, -(-(part + 1) * length // parts)) for part in range(parts)]
+    return torch.stack([maps.narrow(axis, first, end - first).mean(axis) for first, end in edges], axis)
+
+
 class MeanPooling(nn.Module):
     """Mean over time.
 

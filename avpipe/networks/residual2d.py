@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from avpipe.networks.masking import strided, time_mask
+from avpipe.networks.pooling import part_means
 
 
 class ResidualBlock2d(nn.Module):
@@ -109,8 +110,7 @@ class ResidualEncoder2d(nn.Module):
             for block in list(self.stages)[stage * self.blocks : (stage + 1) * self.blocks]:
                 x = block(x, mask)
             x = halve(x)
-        vectors = nn.functional.adaptive_avg_pool2d(x, (self.bands, x.shape[3])).flatten(1, 2)
-        return vectors, strided(lengths, self.time_stride)
+        return part_means(x, self.bands, 2).flatten(1, 2), strided(lengths, self.time_stride)
 
 
 def _mask(lengths: Tensor, x: Tensor) -> Tensor:

@@ -96,4 +96,4 @@ class ShiftEncoder2d(nn.Module):
         x = self.stem(features.transpose(1, 2).flatten(0, 1))
         for block in self.blocks:
             x = block(x, mask)
-        return x.mean((2, 3)).unflatten(0, mask.shape[:2]).transpose(1, 2), lengths
+        return x.mean((2, 3)).reshape(mask.shape[0], mask.shape[1], -1).transpose(1, 2), lengths

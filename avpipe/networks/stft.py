@@ -53,7 +53,7 @@ class Stft(nn.Module):
         """
         with torch.autocast(waveform.device.type, enabled=False):
             bins = nn.functional.conv1d(waveform[:, None].float(), self.analysis, stride=self.hop_length)
-        spectrum = bins.view(len(bins), 2, self.own_bins, -1).transpose(2, 3)
+        spectrum = bins.view(bins.shape[0], 2, self.own_bins, -1).transpose(2, 3)
         return nn.functional.pad(spectrum, (0, self.num_bins - self.own_bins))
 
     def inverse(self, spectrum: Tensor) -> Tensor:

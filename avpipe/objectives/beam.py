@@ -1,26 +1,21 @@
 """A search for the text of a window: among the words of a list, weighed by a language model."""
 
 import math
-import os
-import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
-from torch import Tensor
 
+from avpipe.answers import BLANK, TextAnswers, Word, joined, plain_text, runs, written_text
 from avpipe.errors import ArgumentError
-from avpipe.files import sha256_of
-from avpipe.objectives.alignment import BLANK, forced_path, runs
-from avpipe.objectives.objective import Word
-from avpipe.objectives.transcription import Transcription, joined, plain_text, written_text
+from avpipe.files import muted, sha256_of
 
 if TYPE_CHECKING:
     from torchaudio.models.decoder import CTCDecoder
@@ -67,7 +62,7 @@ class BeamSearch:
 
     Where any letters may be said (units that are no words, and no lexicon) it finds the text that all its paths
     together make likeliest; a language model needs words to tell of. Between two words lies at least one step of
-    :attr:`Transcription.separator`, or where no unit separates, of the blank. A language model takes each window for a
+    :attr:`TextAnswers.separator`, or where no unit separates, of the blank. A language model takes each window for a
     sentence.
 
     Args:
@@ -82,7 +77,7 @@ class BeamSearch:
         torchaudio offers them); K. Heafield, "KenLM: Faster and Smaller Language Model Queries", WMT 2011.
     """
 
-    def __init__(self, transcription: Transcription, settings: BeamSettings) -> None:
+    def __init__(self, transcription: TextAnswers, settings: BeamSettings) -> None:
         if find_spec("flashlight") is None:
             raise ArgumentError("decoding=beam", "its search is not installed", 'pip install "avpipe[lm]"')
         self.units = transcription.units
@@ -112,10 +107,10 @@ class BeamSearch:
         }
         """The settings, with the contents of the files in place of their names."""
 
-    def __call__(self, log_probs: Tensor) -> list[Word]:
+    def __call__(self, log_probs: np.ndarray) -> list[Word]:
         """
         Shape:
-            log_probs: (steps, outputs), natural logarithms, on the CPU; there may be no step.
+            log_probs: (steps, outputs), natural logarithms; there may be no step.
 
         Returns:
             words, or where there is no lexicon units, with times in steps.
@@ -123,7 +118,7 @@ class BeamSearch:
         if not len(log_probs):
             return []
         heard = self._ended(log_probs) if self.says_words else log_probs
-        (hypotheses,) = self._decoder(heard[None].contiguous())
+        (hypotheses,) = self._decoder(torch.from_numpy(np.ascontiguousarray(heard))[None])
         if not hypotheses:
             return []
         best = hypotheses[0]
@@ -133,15 +128,15 @@ class BeamSearch:
         # A spelling more than there are words is of one that the window's end cut off.
         return self._timed(log_probs, best.words, spelled[: len(best.words)])
 
-    def _ended(self, log_probs: Tensor) -> Tensor:
+    def _ended(self, log_probs: np.ndarray) -> np.ndarray:
         """One step more, in which the last word ends."""
         if self._separator == log_probs.shape[1]:
-            log_probs = torch.cat([log_probs, log_probs[:, BLANK, None]], 1)
-        end = log_probs.new_full((1, log_probs.shape[1]), _NEVER)
+            log_probs = np.concatenate([log_probs, log_probs[:, BLANK, None]], 1)
+        end = np.full((1, log_probs.shape[1]), _NEVER, log_probs.dtype)
         end[0, self._separator] = 0.0
-        return torch.cat([log_probs, end])
+        return np.concatenate([log_probs, end])
 
-    def _timed(self, log_probs: Tensor, words: Sequence[str], spelled: Sequence[Sequence[int]]) -> list[Word]:
+    def _timed(self, log_probs: np.ndarray, words: Sequence[str], spelled: Sequence[Sequence[int]]) -> list[Word]:
         gap = [self._separator] if self._separator <= len(self.units) else []
         places = [place for spelling in spelled for place in (*gap, *spelling)][len(gap) :]
         units = self._aligned(log_probs, places)
@@ -152,11 +147,11 @@ class BeamSearch:
             first += len(spelling) + len(gap)
         return told
 
-    def _aligned(self, log_probs: Tensor, places: Sequence[int]) -> list[Word]:
+    def _aligned(self, log_probs: np.ndarray, places: Sequence[int]) -> list[Word]:
         found = runs(log_probs, forced_path(log_probs, places))
         return [run.named(self.units[run.place - 1]) for run in found]
 
-    def _spellings(self, transcription: Transcription, lexicon: str | Path | None) -> dict[str, list[list[int]]]:
+    def _spellings(self, transcription: TextAnswers, lexicon: str | Path | None) -> dict[str, list[list[int]]]:
         """The outputs of each word that may be said, in all its spellings."""
         if lexicon is None:
             entries = [(word, word) for word in transcription.own_words()]
@@ -196,7 +191,25 @@ class BeamSearch:
             self.warnings.append(f"decoding.lm={lm}: {num_unknown} of {len(words)} words are unknown to it")
 
 
-def _no_word(transcription: Transcription, lexicon: str | Path, left_out: Sequence[tuple[str, str]]) -> ArgumentError:
+def forced_path(log_probs: np.ndarray, places: Sequence[int]) -> np.ndarray:
+    """The likeliest path that says just these units.
+
+    Shape:
+        log_probs: (steps, outputs); returns (steps,).
+
+    Reference:
+        L. Kürzinger et al., "CTC-Segmentation of Large Corpora for German End-to-End Speech Recognition", SPECOM 2020;
+        here :func:`torchaudio.functional.forced_align`, which frees no beginning and no end.
+    """
+    from torchaudio.functional import forced_align
+
+    if not places:
+        return np.full(len(log_probs), BLANK)
+    path, _ = forced_align(torch.from_numpy(log_probs)[None], torch.tensor([places]), blank=BLANK)
+    return path[0].numpy()
+
+
+def _no_word(transcription: TextAnswers, lexicon: str | Path, left_out: Sequence[tuple[str, str]]) -> ArgumentError:
     """The error of a list of which nothing can be said."""
     if not left_out:
         return ArgumentError(f"decoding.lexicon={lexicon}", "holds no word", "give a text of words, or leave it out")
@@ -243,7 +256,8 @@ def _decoder(
         for word, spelled in sorted(spellings.items())
         for places in spelled
     ]
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".lexicon") as file, _library_quiet():
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".lexicon") as file, muted(2):
+        # KenLM writes its progress, and advice, past Python.
         file.write("".join(f"{line}\n" for line in lines))
         file.flush()
         try:
@@ -271,17 +285,3 @@ def _readable(lm: str | Path) -> str:
             return str(lm)
     except OSError as error:
         raise ArgumentError(f"decoding.lm={lm}", error.strerror or "cannot be read") from error
-
-
-@contextmanager
-def _library_quiet() -> Iterator[None]:
-    """Keep to itself what KenLM writes to standard error, past Python: its progress, and advice."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    try:
-        with open(os.devnull, "wb") as nothing:
-            os.dup2(nothing.fileno(), 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)

@@ -1,8 +1,7 @@
 """Where one shot of a film ends and the next begins."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,16 +9,17 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from avpipe.corpora import CUT, GRADUAL, TOLERANCE_SEC, Transition, told, understood
+from avpipe.answers import Decoded, ShotAnswers
+from avpipe.corpora import Transition, understood
 from avpipe.networks import Output
 from avpipe.objectives.matching import COUNTS, matched, rates
-from avpipe.objectives.objective import Batch, Boundary, Decoded, FrameScores, Objective, Shot
+from avpipe.objectives.objective import Batch, Objective
 
 if TYPE_CHECKING:
     from torchmetrics import MetricCollection
 
 
-class Boundaries(Objective):
+class Boundaries(ShotAnswers, Objective):
     """Two scores a frame: whether a cut leads to it, and whether it is of a gradual transition.
 
     A frame is a cut where its score reaches the threshold and is the greatest of its neighbours' within ``apart``
@@ -65,12 +65,8 @@ class Boundaries(Objective):
         cut_weight: float = 5.0,
         gradual_weight: float = 0.5,
     ) -> None:
-        super().__init__()
-        self.cut_threshold = cut_threshold
-        self.gradual_threshold = gradual_threshold
-        self.peak = peak
-        self.shortest = shortest
-        self.apart = apart
+        Objective.__init__(self)
+        ShotAnswers.__init__(self, cut_threshold, gradual_threshold, peak, shortest, apart)
         self.cut_weight = cut_weight
         self.gradual_weight = gradual_weight
 
@@ -100,86 +96,28 @@ class Boundaries(Objective):
         cut, gradual = costs.sum((0, 1)) / seen.sum().clamp_min(1)
         return cut + self.gradual_weight * gradual
 
-    def decode(self, output: Output) -> list[Decoded]:
-        """The scores of each frame; transitions are found when all windows of a film are known."""
-        return [Decoded(frames=(FrameScores(scores),)) for scores in self._scores(output)]
+    def scores(self, value: Tensor) -> Tensor:
+        """Both in [0, 1]."""
+        return value.sigmoid()
 
     def judge(self, output: Output, batch: Batch) -> list[Decoded]:
         """What is right in each window by itself, with frames for seconds: an estimate, as windows overlap."""
         judged = []
-        for scores, labels in zip(self._scores(output), batch.features["frame_labels"].cpu().numpy(), strict=True):
+        found = (each.frames[0].scores for each in self.decode(output))
+        for scores, labels in zip(found, batch.features["frame_labels"].cpu().numpy(), strict=True):
             times = np.arange(len(scores), dtype=float)
-            found, true = (self._transitions(times, rows) for rows in (scores, labels[:, : len(scores)].T))
-            judged.append(Decoded(scores=matched(found, true)))
+            said, true = (self._transitions(times, rows) for rows in (scores, labels[:, : len(scores)].T))
+            judged.append(Decoded(scores=matched(said, true)))
         return judged
 
-    @staticmethod
-    def _scores(output: Output) -> list[np.ndarray]:
-        assert output.lengths is not None
-        scores = output.value.detach().float().cpu().sigmoid().numpy()
-        return [each[:steps] for each, steps in zip(scores, output.lengths.tolist(), strict=True)]
-
     def combine(self, windows: Sequence[Decoded], weights: Sequence[float]) -> Decoded:
-        """One window after the other, what two of them have seen cut in the middle; of judgements, their sums."""
+        """As of any scores; of judgements, their sums."""
         if windows[0].scores:
             return Decoded(scores={name: math.fsum(each.scores[name] for each in windows) for name in COUNTS})
-        parts = list(windows[0].frames)
-        for window in windows[1:]:
-            for part in window.frames:
-                shared = int((parts[-1].times_sec >= part.times_sec[0] - TOLERANCE_SEC).sum())
-                parts[-1] = parts[-1].part(0, len(parts[-1].times_sec) - shared + shared // 2)
-                parts.append(part.part(shared // 2, len(part.times_sec)))
-        return Decoded(frames=tuple(parts))
-
-    def finished(self, combined: Decoded) -> Decoded:
-        """The transitions of a film in order of time, and the shots between them."""
-        if not combined.frames:
-            return combined
-        times = np.concatenate([part.times_sec for part in combined.frames])
-        scores = np.concatenate([part.scores for part in combined.frames])
-        found = tuple(self._boundaries(times, scores))
-        shots = tuple(_shots(times, found, combined.frames[-1].end_sec))
-        return replace(combined, frames=(), boundaries=found, shots=shots, text=told(found))
+        return super().combine(windows, weights)
 
     def _transitions(self, times: np.ndarray, scores: np.ndarray) -> list[Transition]:
         return [Transition(each.start_sec, each.end_sec) for each in self._boundaries(times, scores)]
-
-    def _boundaries(self, times: np.ndarray, scores: np.ndarray) -> Iterator[Boundary]:
-        """
-        Shape:
-            times: (T,), in seconds; scores: (T, 2).
-        """
-        cuts, gradual = scores.T
-        spans = self._spans(gradual)
-        within = np.zeros(len(times), bool)
-        for first, end in spans:
-            within[max(0, first - self.apart) : end + self.apart] = True
-        places = [(place, place, float(cuts[place])) for place in self._peaks(cuts) if not within[place]]
-        places += [(first, end, float(gradual[first:end].max())) for first, end in spans if first and end < len(times)]
-        for first, end, score in sorted(places):
-            kind = CUT if first == end else GRADUAL
-            yield Boundary(float(times[(first + end) // 2]), kind, score, float(times[first]), float(times[end]))
-
-    def _spans(self, gradual: np.ndarray) -> list[tuple[int, int]]:
-        """Runs of frames of gradual transitions, (first, end) each."""
-        steps = np.diff(np.concatenate([[False], gradual >= self.gradual_threshold, [False]]).astype(int))
-        spans: list[tuple[int, int]] = []
-        for first, end in zip(np.flatnonzero(steps > 0).tolist(), np.flatnonzero(steps < 0).tolist(), strict=True):
-            if spans and first - spans[-1][1] < self.shortest:
-                first = spans.pop()[0]
-            spans.append((first, end))
-        return [
-            (first, end)
-            for first, end in spans
-            if end - first >= self.shortest and gradual[first:end].max() >= self.peak
-        ]
-
-    def _peaks(self, cuts: np.ndarray) -> Iterator[int]:
-        """Frames that cuts lead to; a film's first frame is none."""
-        for place in np.flatnonzero(cuts >= self.cut_threshold).tolist():
-            low, high = max(0, place - self.apart + 1), place + self.apart
-            if place and place == low + int(cuts[low:high].argmax()):
-                yield place
 
     def metrics(self) -> "MetricCollection":
         from torchmetrics import MetricCollection
@@ -211,12 +149,3 @@ class Boundaries(Objective):
 
 def _counts(answer: Decoded, target: Any) -> Mapping[str, float]:
     return answer.scores or matched(understood(answer.text or ""), understood(str(target)))
-
-
-def _shots(times: np.ndarray, boundaries: Sequence[Boundary], end_sec: float) -> Iterator[Shot]:
-    """From boundary to boundary, without a gap; a gradual transition is parted in its middle."""
-    starts = [float(times[0]), *(each.time_sec for each in boundaries)]
-    places = [*np.searchsorted(times, starts).tolist(), len(times)]
-    for number, start_sec in enumerate(starts):
-        last_sec = starts[number + 1] if number + 1 < len(starts) else max(end_sec, float(times[-1]))
-        yield Shot(start_sec, last_sec, places[number + 1] - places[number])

@@ -9,17 +9,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from avpipe.answers import Decoded, LabelAnswers
 from avpipe.networks import Output
-from avpipe.objectives.objective import Batch, Decoded, Objective
+from avpipe.objectives.objective import Batch, Objective
 
 if TYPE_CHECKING:
     from torchmetrics import MetricCollection
 
-UNKNOWN = "unknown"
-"""What is said where the likeliest label is not likely enough."""
 
-
-class Classification(Objective):
+class Classification(LabelAnswers, Objective):
     """Cross-entropy over labels; a file's scores are the mean of its windows' probabilities.
 
     Metrics: ``accuracy`` (top-1); of more than five labels ``top5``, how often the true one is among the five
@@ -55,17 +53,16 @@ class Classification(Objective):
         temperature: float = 1.0,
         threshold: float = 0.0,
     ) -> None:
-        super().__init__()
+        Objective.__init__(self)
         if len(labels) < 2 or len(set(labels)) != len(labels) or len(class_counts) != len(labels):
             raise ValueError("labels must be two or more different ones, each with its count")
         if class_weights not in ("none", "balanced"):
             raise ValueError(f"class_weights={class_weights} is none of: none, balanced")
-        self.labels = tuple(labels)
         if temperature <= 0 or not 0 <= threshold <= 1:
             raise ValueError(f"temperature={temperature} must be above 0, threshold={threshold} from 0 to 1")
+        LabelAnswers.__init__(self, labels, threshold)
         self.label_smoothing = label_smoothing
         self.temperature = temperature
-        self.threshold = threshold
         counts = torch.tensor(class_counts, dtype=torch.float32)
         weight = counts.sum() / (len(counts) * counts) if class_weights == "balanced" else None
         self.register_buffer("class_weight", weight, persistent=False)
@@ -106,20 +103,9 @@ class Classification(Objective):
         weight = output.value.new_ones(self.num_outputs) if self.class_weight is None else self.class_weight
         return total / torch.stack([(share * weight[targets]).sum() for targets, share in parts]).sum()
 
-    def decode(self, output: Output) -> list[Decoded]:
-        logits = output.value.detach().double().cpu()
-        return [self._answer(row) for row in (logits / self.temperature).softmax(1)]
-
-    def combine(self, windows: Sequence[Decoded], weights: Sequence[float]) -> Decoded:
-        probabilities = torch.tensor([[window.scores[label] for label in self.labels] for window in windows])
-        weight = torch.tensor(weights, dtype=torch.float64)[:, None]
-        return self._answer((probabilities.double() * weight).sum(0) / weight.sum())
-
-    def _answer(self, probabilities: Tensor) -> Decoded:
-        scores = dict(zip(self.labels, probabilities.tolist(), strict=True))
-        best = int(probabilities.argmax())
-        score = scores[self.labels[best]]
-        return Decoded(self.labels[best] if score >= self.threshold else UNKNOWN, score, scores)
+    def scores(self, value: Tensor) -> Tensor:
+        """Probabilities of the labels, by the temperature."""
+        return (value.double() / self.temperature).softmax(-1)
 
     def calibration(
         self, windows: Sequence[tuple[Tensor, Tensor]], targets: Sequence[Any], refuse_right: float

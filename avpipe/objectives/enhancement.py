@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from avpipe.answers import Decoded, SoundAnswers
 from avpipe.networks import Output, Stft
-from avpipe.objectives.objective import Batch, Decoded, Objective, counted_alone
+from avpipe.objectives.objective import Batch, Objective, counted_alone
 from avpipe.objectives.perceptual import WINDOW_LENGTH, PerceptualDistance
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ _SILENCE_POWER = 1e-10
 """Mean square, -100 dB of full scale, up to which there is no speech, or no noise."""
 
 
-class Enhancement(Objective):
+class Enhancement(SoundAnswers, Objective):
     """Distance of the filtered from the clean sound: on compressed spectra, in energy, and to an ear.
 
     The features are ``waveform``, of two channels: the noisy sound, which the network hears, and the clean one, which
@@ -62,7 +63,7 @@ class Enhancement(Objective):
         perceptual_weight: float = 0.0,
         window_length: int = 512,
     ) -> None:
-        super().__init__()
+        Objective.__init__(self)
         if perceptual_weight and window_length != WINDOW_LENGTH:
             raise ValueError(f"window_length={window_length} must be {WINDOW_LENGTH} for a perceptual distance")
         self.compression = compression
@@ -120,10 +121,6 @@ class Enhancement(Objective):
     def _channels(batch: Batch) -> tuple[Tensor, Tensor]:
         noisy, clean = batch.features["waveform"].unbind(1)
         return noisy, clean
-
-    def decode(self, output: Output) -> list[Decoded]:
-        """Nothing to be put in words."""
-        return [Decoded() for _ in output.value]
 
     def judge(self, output: Output, batch: Batch) -> list[Decoded]:
         """The metrics of each window as its scores; none of a window without speech or without noise."""

@@ -1,16 +1,15 @@
 """What every objective offers to the learner and to the predictor."""
 
-import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
+from avpipe.answers import Answers, Decoded
 from avpipe.errors import ArgumentError
 from avpipe.features import Features
 from avpipe.networks import Output
@@ -62,119 +61,6 @@ class Batch:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
-    """A piece of a transcript, and when it was said."""
-
-    text: str
-    start_sec: float
-    end_sec: float
-    score: float
-    """How sure, in [0, 1]."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class FrameScores:
-    """What is said of each frame of a stretch of film.
-
-    Shape:
-        scores: (T, kinds), in [0, 1]; times_sec: (T,), presentation times, once the stretch is placed.
-    """
-
-    scores: np.ndarray
-    times_sec: np.ndarray = field(default_factory=lambda: np.empty(0))
-    end_sec: float = math.nan
-    """Until when its last frame is on show."""
-
-    def part(self, first: int, end: int) -> "FrameScores":
-        """Some of the frames."""
-        return replace(self, scores=self.scores[first:end], times_sec=self.times_sec[first:end])
-
-
-@dataclass(frozen=True, slots=True)
-class Boundary:
-    """Where one shot of a film ends and the next begins. All times are presentation times of frames."""
-
-    time_sec: float
-    """Of the first frame of the new shot; of a gradual transition, of the frame in its middle."""
-    kind: str
-    """``cut`` or ``gradual``."""
-    score: float
-    """How sure, in [0, 1]."""
-    start_sec: float
-    """Of the first frame that is not the old shot alone."""
-    end_sec: float
-    """Of the first frame that is the new shot alone; of a cut, the same."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shot:
-    """A stretch of film between two boundaries."""
-
-    start_sec: float
-    """Presentation time of its first frame."""
-    end_sec: float
-    """Where the next shot begins, or the film ends."""
-    num_frames: int
-
-
-@dataclass(frozen=True, slots=True)
-class Decoded:
-    """An answer in a person's terms."""
-
-    label: str | None = None
-    score: float | None = None
-    """How sure, in [0, 1]."""
-    scores: dict[str, float] = field(default_factory=dict)
-    """By label; those of the labels that a bundle has learned sum to 1."""
-    text: str | None = None
-    words: tuple[Word, ...] = ()
-    """Of the text."""
-    units: tuple[Word, ...] = ()
-    """What words are made of, before they are: letters, say. Times are in steps of the network's answer until
-    :meth:`placed` makes seconds of them."""
-    embedding: tuple[float, ...] = ()
-    """A vector near to those of the same voice, of length 1 where the answer is finished."""
-    border_sec: float = 0.0
-    """From where on the units of a window count that lies behind another: the middle of their overlap."""
-    frames: tuple[FrameScores, ...] = ()
-    """Of a film whose every frame is judged, until its answer is finished."""
-    boundaries: tuple[Boundary, ...] = ()
-    shots: tuple[Shot, ...] = ()
-    """Of a film, from its first frame to its end; at least one where boundaries are looked for."""
-
-    def placed(
-        self,
-        start_sec: float,
-        step_sec: float,
-        overlap_sec: float,
-        quiet_sec: float = 0.0,
-        end_sec: float = math.inf,
-        frame_times_sec: np.ndarray | None = None,
-    ) -> "Decoded":
-        """The answer of a window, its units and frames at their seconds in the file.
-
-        Args:
-            start_sec: where the window begins.
-            step_sec: from one step of the network's answer to the next.
-            overlap_sec: of two windows.
-            quiet_sec: of silence that the network heard in front of the window.
-            end_sec: where the window ends.
-            frame_times_sec: of the window's frames, where each is judged.
-        """
-
-        def seconds(steps: float) -> float:
-            return min(max(start_sec - quiet_sec + steps * step_sec, start_sec), end_sec)
-
-        units = tuple(
-            Word(each.text, seconds(each.start_sec), seconds(each.end_sec), each.score) for each in self.units
-        )
-        frames = self.frames
-        if frame_times_sec is not None:
-            frames = tuple(replace(each, times_sec=frame_times_sec, end_sec=end_sec) for each in frames)
-        return replace(self, units=units, border_sec=start_sec + overlap_sec / 2.0, frames=frames)
-
-
 def counted_alone(metrics: "MetricCollection") -> "MetricCollection":
     """The same collection, which counts what this process was told and no more.
 
@@ -190,8 +76,8 @@ def _never() -> bool:
     return False
 
 
-class Objective(nn.Module, ABC):
-    """Loss, metrics and decoding of one kind of output."""
+class Objective(nn.Module, Answers):
+    """Loss and metrics of one kind of output; what it says is :class:`avpipe.answers.Answers`."""
 
     best_metric: str
     """Name of the metric by which the best checkpoint is chosen; greater is better but for :attr:`best_is_least`."""
@@ -203,8 +89,6 @@ class Objective(nn.Module, ABC):
     """Whether answers of two networks of one recipe mean the same; vectors of two networks lie in two spaces."""
     needs_whole: bool = False
     """Whether a target tells of its whole recording, in order, so that no window can be cut out of it to learn from."""
-    edge_silence_sec: float = 0.0
-    """Of silence, at the least, between which a recording is heard, in training and in prediction."""
 
     @classmethod
     @abstractmethod
@@ -215,11 +99,6 @@ class Objective(nn.Module, ABC):
     def specified(cls, spec: Mapping[str, Any], targets: Sequence[Any]) -> dict[str, Any]:
         """What the objective is built from: ``spec``, and what the training targets tell."""
         return {**spec, **cls.vocabulary(targets)}
-
-    @property
-    def decoding(self) -> Mapping[str, Any]:
-        """How answers are found, as plain data; empty where there is but one way."""
-        return {}
 
     @property
     @abstractmethod
@@ -249,21 +128,18 @@ class Objective(nn.Module, ABC):
             loss = loss + _AUXILIARY_WEIGHT * self.loss(replace(output, value=value), batch)
         return loss
 
-    @abstractmethod
+    def scores(self, value: Tensor) -> Tensor:
+        """What answers are made of (:meth:`said`), of what a network says; it stands in an exported graph, too."""
+        return value
+
     def decode(self, output: Output) -> list[Decoded]:
         """An answer for each item of the batch."""
+        lengths = None if output.lengths is None else output.lengths.cpu().numpy()
+        return self.said(self.scores(output.value.detach().float()).cpu().numpy(), lengths)
 
     def judge(self, output: Output, batch: Batch) -> list[Decoded]:
         """What validation counts of each item: the answer, or where that is no label what it is worth."""
         return self.decode(output)
-
-    @abstractmethod
-    def combine(self, windows: Sequence[Decoded], weights: Sequence[float]) -> Decoded:
-        """One answer for a file from those for its windows; ``weights`` are their true seconds."""
-
-    def finished(self, combined: Decoded) -> Decoded:
-        """The answer for a file, when all of its windows are combined."""
-        return combined
 
     def calibration(
         self, windows: Sequence[tuple[Tensor, Tensor]], targets: Sequence[Any], refuse_right: float

@@ -5,25 +5,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
 
+from avpipe.answers import PieceAnswers
 from avpipe.errors import ArgumentError
-from avpipe.objectives.objective import Word
-from avpipe.objectives.transcription import Transcription, joined, told_texts
-
-MARK = "\N{LOWER ONE EIGHTH BLOCK}"
-"""With which the first piece of a word begins."""
+from avpipe.objectives.transcription import Transcription, told_texts
 
 _LONGEST_TEXT = 10_000_000
 """Bytes of a transcript; sentencepiece leaves longer ones out in silence, by default from 4192 on."""
 
 
-class PieceTranscription(Transcription):
+class PieceTranscription(PieceAnswers, Transcription):
     """The same over pieces that words are often made of: fewer steps a word than letters need, any word can be said.
 
     The pieces and how likely each is are learned from the training transcripts by sentencepiece and kept as plain
     data: neither answering nor scoring needs that library.
 
     Args:
-        units: the pieces; one with which a word begins has :data:`MARK` in front.
+        units: the pieces; one with which a word begins has :data:`avpipe.answers.pieces.MARK` in front.
         scores: the natural logarithm of how likely each piece is.
 
     Reference:
@@ -31,15 +28,11 @@ class PieceTranscription(Transcription):
         Candidates", ACL 2018 (the unigram model; here always the likeliest pieces, none drawn).
     """
 
-    separator = None
-
     def __init__(self, units: Sequence[str], scores: Sequence[float]) -> None:
-        super().__init__(units)
         if len(scores) != len(units):
             raise ValueError(f"{len(scores)} scores for {len(units)} pieces")
-        self.scores = tuple(scores)
-        self._score_of = dict(zip(self.units, self.scores, strict=True))
-        self._longest = max(map(len, self.units))
+        Transcription.__init__(self, units)
+        self._weigh(scores)
 
     @classmethod
     def vocabulary(cls, targets: Sequence[Any], num_pieces: int = 200) -> dict[str, Any]:
@@ -61,40 +54,6 @@ class PieceTranscription(Transcription):
     def specified(cls, spec: Mapping[str, Any], targets: Sequence[Any]) -> dict[str, Any]:
         rest = {key: value for key, value in spec.items() if key != "num_pieces"}
         return {**rest, **cls.vocabulary(targets, spec["num_pieces"])}
-
-    def segmented(self, text: str) -> list[str]:
-        return [piece for word in text.split() for piece in self._pieces(MARK + word)]
-
-    def _pieces(self, word: str) -> list[str]:
-        """The pieces that are likeliest together; a letter of which none is known stands for itself."""
-        # A foreign letter costs more than all that could be made of the others.
-        foreign = len(word) * min(self.scores) - 1.0
-        best: list[tuple[float, int]] = [(0.0, 0)]
-        for end in range(1, len(word) + 1):
-            found = [(best[end - 1][0] + foreign, end - 1)]
-            for start in range(max(0, end - self._longest), end):
-                score = self._score_of.get(word[start:end])
-                if score is not None:
-                    found.append((best[start][0] + score, start))
-            best.append(max(found))
-        pieces, end = [], len(word)
-        while end:
-            start = best[end][1]
-            pieces.append(word[start:end])
-            end = start
-        return pieces[::-1]
-
-    def _words(self, units: Sequence[Word]) -> Iterator[Word]:
-        """Pieces up to the next with which a word begins are a word."""
-        words: list[list[Word]] = []
-        for unit in units:
-            if not words or unit.text.startswith(MARK):
-                words.append([])
-            words[-1].append(unit)
-        for pieces in words:
-            word = joined(pieces)
-            if word.text != MARK:
-                yield Word(word.text.removeprefix(MARK), word.start_sec, word.end_sec, word.score)
 
 
 def _learned(texts: Sequence[str], num_pieces: int) -> Iterator[tuple[str, float]]:

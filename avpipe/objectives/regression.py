@@ -8,14 +8,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from avpipe.answers import Decoded, ScoreAnswers
 from avpipe.networks import Output
-from avpipe.objectives.objective import Batch, Decoded, Objective
+from avpipe.objectives.objective import Batch, Objective
 
 if TYPE_CHECKING:
     from torchmetrics import MetricCollection
 
 
-class Regression(Objective):
+class Regression(ScoreAnswers, Objective):
     """The absolute error of a score; a file's score is the mean of its windows', weighted by their seconds.
 
     An answer's ``score`` is the number itself, and its ``label`` the nearest whole step of the scale (``-1``).
@@ -40,11 +41,10 @@ class Regression(Objective):
     best_is_least = True
 
     def __init__(self, low: float = -3.0, high: float = 3.0) -> None:
-        super().__init__()
+        Objective.__init__(self)
         if not (math.isfinite(low) and math.isfinite(high) and low < high):
             raise ValueError(f"low={low} and high={high} must be two numbers, the lower first")
-        self.low = float(low)
-        self.high = float(high)
+        ScoreAnswers.__init__(self, low, high)
 
     @classmethod
     def vocabulary(cls, targets: Sequence[Any]) -> dict[str, Any]:
@@ -78,16 +78,6 @@ class Regression(Objective):
         if batch.partner_targets is not None and batch.partner_weight is not None:
             targets = torch.lerp(targets, batch.partner_targets, batch.partner_weight)
         return nn.functional.l1_loss(output.value[:, 0], targets)
-
-    def decode(self, output: Output) -> list[Decoded]:
-        return [self._answer(value) for value in output.value[:, 0].detach().double().cpu().tolist()]
-
-    def combine(self, windows: Sequence[Decoded], weights: Sequence[float]) -> Decoded:
-        return self._answer(float(np.average([window.score or 0.0 for window in windows], weights=weights)))
-
-    def _answer(self, value: float) -> Decoded:
-        score = min(max(value, self.low), self.high)
-        return Decoded(label=str(round(score)), score=score)
 
     def metrics(self) -> "MetricCollection":
         from torchmetrics import MetricCollection

@@ -9,17 +9,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from avpipe.answers import Decoded, VoiceAnswers
 from avpipe.networks import Output
-from avpipe.objectives.classification import UNKNOWN
 from avpipe.objectives.detection import detection_rates
-from avpipe.objectives.objective import Batch, Decoded, Objective, counted_alone
-from avpipe.objectives.similarity import cosines, normalised
+from avpipe.objectives.objective import Batch, Objective, counted_alone
 
 if TYPE_CHECKING:
     from torchmetrics import MetricCollection
 
 
-class Verification(Objective):
+class Verification(VoiceAnswers, Objective):
     """Additive angular margin over the voices of training; an answer is a vector of length 1, near to its voice's.
 
     Metrics, over all pairs of answers: ``eer``, the rate at which as many pairs of two voices are taken for one as
@@ -59,7 +58,7 @@ class Verification(Objective):
         spread: float = 0.1,
         false_accepts: float = 0.01,
     ) -> None:
-        super().__init__()
+        Objective.__init__(self)
         if len(set(voices)) != len(voices) or len(voices) < 2:
             raise ValueError("voices must be two or more different ones")
         if not 0 <= margin < math.pi / 2 or scale <= 0:
@@ -70,16 +69,10 @@ class Verification(Objective):
             raise ValueError(f"false_accepts={false_accepts} must be from 0 and below 1, spread={spread} above 0")
         if threshold is not None and not math.isfinite(threshold):
             raise ValueError(f"threshold={threshold} is no similarity")
-        self.dim = dim
+        VoiceAnswers.__init__(self, dim, cohort, threshold, spread)
         self.margin = margin
         self.scale = scale
-        self.cohort = cohort
-        self.threshold = threshold
-        self.spread = spread
         self.false_accepts = false_accepts
-        self.people: tuple[str, ...] = ()
-        """Whom answers may name; see :meth:`with_people`."""
-        self._enrolled = np.zeros((0, dim), np.float32)
         self.prototypes = nn.Parameter(nn.init.xavier_normal_(torch.empty(len(voices), dim)))
         """A vector a voice of training."""
         self._places = {voice: place for place, voice in enumerate(voices)}
@@ -110,67 +103,10 @@ class Verification(Objective):
         costs = nn.functional.cross_entropy(self.scale * widened.cos(), batch.targets[known], reduction="sum")
         return costs / known.sum().clamp_min(1)
 
-    def similarities(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
-        """How alike vectors are, the higher the more: cosines, or with ``cohort`` deviations from those with others.
-
-        Shape:
-            one: (N, dim); other: (M, dim); both of length 1. Returns (N, M), float32.
-        """
-        if not self.cohort:
-            return cosines(one, other)
-        voices = nn.functional.normalize(self.prototypes.detach().float().cpu()).numpy()
-        return normalised(one, other, voices, self.cohort)
-
-    def with_people(self, people: Sequence[str], vectors: np.ndarray) -> "Verification":
-        """This objective, which then also says who of ``people`` it hears, or ``unknown``.
-
-        The score of a person is a logistic function of the similarity: one half at the threshold, and 0.73 a
-        ``spread`` above. It ranks and can be read at a glance. It is no probability: how often the people of a gallery
-        speak in what will be asked, nobody has told. The label's score is the nearest person's, so that of ``unknown``
-        lies below one half.
-
-        Args:
-            people: their names, each once.
-            vectors: of length 1, a row a person.
-
-        Raises:
-            ValueError: if no threshold is known, or a name stands for nobody.
-        """
-        if self.threshold is None:
-            raise ValueError("without a threshold nobody can be told from strangers")
-        if not people or len(set(people)) != len(people) or UNKNOWN in people:
-            raise ValueError(f"people must be one or more different ones, none of them called {UNKNOWN}")
-        knowing = copy.copy(self)
-        knowing.people, knowing._enrolled = tuple(people), np.asarray(vectors, np.float32)
-        return knowing
-
-    def decode(self, output: Output) -> list[Decoded]:
-        return [self._answer(vector) for vector in output.value.detach().double().cpu().numpy()]
-
-    def combine(self, windows: Sequence[Decoded], weights: Sequence[float]) -> Decoded:
-        """The mean, weighted by the windows' seconds; its direction is the answer (:meth:`finished`).
-
-        Of full length, it would weigh more than its windows when others join it.
-        """
-        mean = np.average([window.embedding for window in windows], axis=0, weights=weights)
-        return Decoded(embedding=tuple(mean.tolist()))
-
-    def finished(self, combined: Decoded) -> Decoded:
-        return self._answer(np.array(combined.embedding))
-
-    def _answer(self, vector: np.ndarray) -> Decoded:
-        """What is said of a direction."""
-        vector = vector / max(float(np.linalg.norm(vector)), 1e-12)
-        embedding = tuple(vector.tolist())
-        if not self.people or self.threshold is None:
-            return Decoded(embedding=embedding)
-        # One at a time, as for many at once a sum may be taken in another order.
-        beyond = (self.similarities(vector[None], self._enrolled)[0] - self.threshold) / self.spread
-        scores = 0.5 + 0.5 * np.tanh(0.5 * beyond.astype(np.float64))
-        nearest = int(beyond.argmax())
-        label = self.people[nearest] if beyond[nearest] >= 0 else UNKNOWN
-        told = dict(zip(self.people, scores.tolist(), strict=True))
-        return Decoded(label, float(scores[nearest]), told, embedding=embedding)
+    @property
+    def cohort_vectors(self) -> np.ndarray:
+        """Those of the voices of training."""
+        return nn.functional.normalize(self.prototypes.detach().float().cpu()).numpy()
 
     def calibration(
         self, windows: Sequence[tuple[Tensor, Tensor]], targets: Sequence[Any], refuse_right: float

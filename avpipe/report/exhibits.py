@@ -64,7 +64,7 @@ def _exhibit(answer: ScoredAnswer, preprocessor: Preprocessor | None, heat: Heat
     if preprocessor is None:
         return Exhibit(answer)
     try:
-        with stream_clips(answer.path, [preprocessor.plan], answer.start_sec, answer.end_sec) as clips:
+        with stream_clips(answer.path, [preprocessor.windowing.plan], answer.start_sec, answer.end_sec) as clips:
             _, clip = next(clips)
         features = preprocessor(clip)
         pictures = _pictures(clip, preprocessor, features, {} if heat is None else heat(features, answer.best))

@@ -1,4 +1,4 @@
-"""A small picture of a file, from what is decoded and heard of it anyway: a frame of a film, the log-mel of a sound."""
+"""A small picture of a file, from what is decoded of it anyway: a frame of a film, the spectrogram of a sound."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ FRAME_PX = 90
 SOUND_SEC = 30.0
 """Of a sound so much is shown, from its beginning."""
 
-_MEL_COLUMNS = 180
+_COLUMNS = 180
 _MAX_FRAMES = 32
 
 
@@ -31,7 +31,7 @@ class Sketch:
         self._every = 1
         """Of so many windows one frame is kept, more evenly spread the longer the film."""
         self._num_windows = 0
-        self._mels: list[np.ndarray] = []
+        self._spectra: list[np.ndarray] = []
         self._sound_sec = 0.0
 
     def add_frames(self, frames: np.ndarray, times_sec: np.ndarray) -> None:
@@ -47,29 +47,29 @@ class Sketch:
             self._frames = self._frames[::2]
             self._every *= 2
 
-    def add_mel(self, mel: np.ndarray, seconds: float) -> None:
+    def add_sound(self, samples: np.ndarray, sample_rate: int) -> None:
         """
         Args:
-            mel: of a stretch behind the last one, in any scale.
-            seconds: its length.
+            samples: of a stretch behind the last one.
+            sample_rate: Hz.
 
         Shape:
-            mel: (n_mels, frames).
+            samples: (N,).
         """
-        if self._sound_sec < SOUND_SEC and mel.shape[1]:
-            self._mels.append(mel.copy())
-            self._sound_sec += seconds
+        if self._sound_sec < SOUND_SEC and len(samples):
+            self._spectra.append(_spectra(samples, sample_rate))
+            self._sound_sec += len(samples) / sample_rate
 
     def thumbnail(self) -> Thumbnail | None:
         """The frame in the middle; of a file without pictures, its sound; None where there was neither."""
         if self._frames:
             time_sec, frame = self._frames[len(self._frames) // 2]
             return Thumbnail(f"frame at {time_sec:.1f} s", jpeg_bytes(frame))
-        if not self._mels:
+        if not self._spectra:
             return None
         what = "the first " if self._sound_sec >= SOUND_SEC else ""
-        pixels = mel_pixels(np.concatenate(self._mels, axis=1), _MEL_COLUMNS)
-        return Thumbnail(f"log-mel of {what}{self._sound_sec:.1f} s", jpeg_bytes(pixels))
+        pixels = mel_pixels(np.concatenate(self._spectra, axis=1), _COLUMNS)
+        return Thumbnail(f"spectrogram of {what}{self._sound_sec:.1f} s", jpeg_bytes(pixels))
 
 
 def _shrunk(frame: np.ndarray) -> np.ndarray:
@@ -82,3 +82,23 @@ def _shrunk(frame: np.ndarray) -> np.ndarray:
     height, width = (side // step for side in frame.shape[:2])
     blocks = frame[: height * step, : width * step].reshape(height, step, width, step, 3)
     return np.asarray(blocks.mean(axis=(1, 3)).round().astype(np.uint8))
+
+
+_STEP_SEC, _LENGTH_SEC, _NUM_BANDS, _LOWEST_HZ = 0.04, 0.064, 40, 60.0
+
+
+def _spectra(samples: np.ndarray, sample_rate: int) -> np.ndarray:
+    """Decibels of bands that widen upwards, a column every 40 ms; for the eye alone.
+
+    Shape:
+        samples: (N,); returns (bands, columns), float32, at least one column.
+    """
+    length, step = round(_LENGTH_SEC * sample_rate), round(_STEP_SEC * sample_rate)
+    samples = np.pad(samples, (0, max(0, length - len(samples))))
+    frames = np.lib.stride_tricks.sliding_window_view(samples, length)[::step]
+    power = np.abs(np.fft.rfft(frames * np.hanning(length))) ** 2
+    edges = np.geomspace(_LOWEST_HZ, sample_rate / 2.0, _NUM_BANDS + 1) * length / sample_rate
+    firsts = np.minimum(edges[:-1].astype(int), power.shape[1] - 1)
+    ends = np.maximum(firsts + 1, edges[1:].astype(int))
+    means = np.stack([power[:, first:end].mean(1) for first, end in zip(firsts, ends, strict=True)])
+    return (10.0 * np.log10(means + 1e-10)).astype(np.float32)

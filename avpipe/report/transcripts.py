@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from avpipe.objectives import plain_text
+from avpipe.answers import plain_text
 from avpipe.objectives.edits import num_edits
 from avpipe.report.answers import ScoredAnswer
 

@@ -153,7 +153,7 @@ class DecodedReader(CachedReader):
             example.path, [WindowPlan(piece_sec, piece_sec, wanted)], example.start_sec, example.end_sec
         ) as clips:
             for _, decoded in clips:
-                clip = self.preprocessor.cut(decoded, boxes)
+                clip = self.preprocessor.windowing.cut(decoded, boxes)
                 if clip.waveform is not None:
                     entry.append("waveform", clip.waveform.T)
                 if clip.frames is not None and clip.frame_times_sec is not None:

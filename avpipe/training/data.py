@@ -14,12 +14,13 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, Sampler, get_
 
 from avpipe.augment import Augmentation, item_generator, random_start
 from avpipe.errors import ArgumentError, RunStopped
-from avpipe.features import TIME_AXIS, Features, Preprocessor, between_silence, collate, single_threaded
+from avpipe.features import TIME_AXIS, Features, Preprocessor, collate, single_threaded
 from avpipe.media import MediaError
 from avpipe.objectives import Batch, Objective
 from avpipe.training.ledger import AUGMENT, BATCH, DECODE, FEATURES, Clock
 from avpipe.training.recordings import Reader, Recording
 from avpipe.training.sampling import EpochSampler, Order, Share
+from avpipe.windowing import between_silence
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ class TrainingWindows(Dataset[Item | RawItem | None]):
             clip = self.reader.clip(recording, start_sec)
         with self.clock.part(AUGMENT):
             clip = self.augmentation.augment_clip(clip, generator)
-        edge_sec = preprocessor.edge_sec(self.objective.edge_silence_sec)
+        edge_sec = preprocessor.windowing.edge_sec(self.objective.edge_silence_sec)
         clip = between_silence(clip, edge_sec, edge_sec)
         seconds = preprocessor.window_sec
         if self.raw:

@@ -9,11 +9,12 @@ import torch
 from pytorch_lightning import LightningModule
 from torch import Tensor
 
+from avpipe.answers import Decoded
 from avpipe.corpora import Example
 from avpipe.errors import RunStopped
 from avpipe.features import Preprocessor
 from avpipe.networks import Network, SequenceNetwork
-from avpipe.objectives import Batch, Decoded, Objective
+from avpipe.objectives import Batch, Objective
 from avpipe.training.layer_plan import LayerPlan
 from avpipe.training.optim import Recipe
 
@@ -58,7 +59,7 @@ class Learner(LightningModule):
         self.train_examples = tuple(train)
         self.val_examples = tuple(val)
         self.seed = seed
-        self.hop_sec, self.overlap_sec = preprocessor.hop_sec, preprocessor.overlap_sec
+        self.hop_sec, self.overlap_sec = preprocessor.hop_sec, preprocessor.windowing.overlap_sec
         self.step_sec = network.step_sec(preprocessor) if isinstance(network, SequenceNetwork) else 0.0
         self.val_windows: dict[int, list[tuple[Decoded, float]]] = defaultdict(list)
         self.val_loss = (0.0, 0)

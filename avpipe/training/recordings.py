@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from avpipe.corpora import Example, frame_labels, read_transitions
-from avpipe.features import Features, Preprocessor, cut_anew, single_threaded
+from avpipe.features import Features, Preprocessor, single_threaded
 from avpipe.media import BoxTrack, Clip, MediaError, find_boxes, probe, read_clip, stream_clips
+from avpipe.windowing import cut_anew
 
 Window = tuple[Features, float]
 """The features of one window, and its true length in seconds."""
@@ -66,7 +67,7 @@ class Reader:
         seconds = min(self.preprocessor.window_sec, recording.duration_sec - offset_sec)
         start_sec = recording.example.start_sec + offset_sec
         clip = read_clip(recording.example.path, start_sec, seconds, **asdict(self.preprocessor.clip_format))
-        return self.with_target(self.preprocessor.cut(clip, self.boxes(recording.example)), recording.example)
+        return self.with_target(self.preprocessor.windowing.cut(clip, self.boxes(recording.example)), recording.example)
 
     def boxes(self, example: Example) -> BoxTrack | None:
         """Where in the example's pictures to look, where that is known and asked for.
@@ -74,11 +75,11 @@ class Reader:
         Raises:
             MediaError: if the boxes cannot be read.
         """
-        return find_boxes(example.path, example.annotation) if self.preprocessor.wants_boxes else None
+        return find_boxes(example.path, example.annotation) if self.preprocessor.windowing.wants_boxes else None
 
     def window(self, recording: Recording, draw: float) -> Window:
         """The window at ``draw`` in [0, 1) of those that :meth:`windows` gives."""
-        plan = self.preprocessor.plan
+        plan = self.preprocessor.windowing.plan
         count = 1 + max(0, math.ceil((recording.duration_sec - plan.window_sec) / plan.hop_sec - 1e-6))
         clip = self.clip(recording, int(draw * count) * plan.hop_sec)
         with single_threaded():
@@ -91,10 +92,14 @@ class Reader:
             MediaError: if they cannot be read.
         """
         example, boxes = recording.example, self.boxes(recording.example)
-        with stream_clips(example.path, [self.preprocessor.plan], example.start_sec, example.end_sec) as clips:
-            for _, clip in cut_anew(clips, [self.preprocessor]):
+        with stream_clips(
+            example.path, [self.preprocessor.windowing.plan], example.start_sec, example.end_sec
+        ) as clips:
+            for _, clip in cut_anew(clips, [self.preprocessor.windowing]):
                 with single_threaded():
-                    features = self.preprocessor(self.with_target(self.preprocessor.cut(clip, boxes), example))
+                    features = self.preprocessor(
+                        self.with_target(self.preprocessor.windowing.cut(clip, boxes), example)
+                    )
                 if features:
                     yield features, clip.coverage.asked_sec
 
@@ -105,7 +110,11 @@ class Reader:
         Raises:
             MediaError: if the target cannot be read.
         """
-        if self.preprocessor.counts_frames and example.annotation is not None and clip.frame_times_sec is not None:
+        if (
+            self.preprocessor.windowing.counts_frames
+            and example.annotation is not None
+            and clip.frame_times_sec is not None
+        ):
             return replace(clip, frame_labels=frame_labels(read_transitions(example.annotation), clip.frame_times_sec))
         if clip.waveform is None or not isinstance(example.target, Path):
             return clip

@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Sequence
 from math import ceil, floor
 
+from avpipe.answers import plain_text
 from avpipe.corpora import Example
 from avpipe.errors import ArgumentError
 from avpipe.features import Preprocessor
 from avpipe.networks import SequenceNetwork
-from avpipe.objectives import Transcription, plain_text
+from avpipe.objectives import Transcription
 from avpipe.training.recordings import Recording
 
 _SHOWN = 10
@@ -79,10 +80,10 @@ def _cut_too_close(network: SequenceNetwork, preprocessor: Preprocessor) -> Iter
     if context_steps is None:  # nothing is known of what the encoder sees
         return
     context_sec = context_steps * network.step_sec(preprocessor)
-    if preprocessor.overlap_sec < 2 * context_sec - 1e-6:
+    if preprocessor.windowing.overlap_sec < 2 * context_sec - 1e-6:
         most_sec = preprocessor.window_sec - 2 * context_sec
         remedy = f"preprocess.hop_sec={floor(10 * most_sec) / 10}" if most_sec >= 0.1 else "longer windows"
         yield (
-            f"windows overlap by {preprocessor.overlap_sec:.3g} s, and the network sees {context_sec:.3g} s to either "
-            f"side: what is written down of long recordings will depend on where they are cut; give {remedy}"
+            f"windows overlap by {preprocessor.windowing.overlap_sec:.3g} s, and the network sees {context_sec:.3g} s "
+            f"to either side: what is written down of long recordings will depend on where they are cut; give {remedy}"
         )

@@ -265,7 +265,7 @@ def test_help_names_every_task_and_experiment():
             assert re.search(rf"\b{path.stem}\b", told), f"{group}={path.stem}"
 
 
-def loading_torch(folder, code, arguments=("predict", "x", "y"), **environment):
+def loading_torch(folder, code, arguments=("describe", "x", "y"), **environment):
     """A process of the command that finds ``code`` where torch should be."""
     (folder / "torch.py").write_text(code)
     command = ["-c", "import sys; from avpipe.__main__ import main; sys.exit(main())", *arguments]

@@ -36,8 +36,8 @@ def windows(path, *requests, start_sec=0.0):
 
 def test_silence_stands_in_front_of_a_file_and_behind_it(transcriber, recording):
     preprocessor = transcriber.preprocessor
-    plain = windows(recording / "bare.wav", Request(preprocessor))
-    edged = windows(recording / "bare.wav", Request(preprocessor, quiet_sec=QUIET_SEC))
+    plain = windows(recording / "bare.wav", Request(preprocessor.windowing, preprocessor.made))
+    edged = windows(recording / "bare.wav", Request(preprocessor.windowing, preprocessor.made, quiet_sec=QUIET_SEC))
     frames = round(QUIET_SEC / preprocessor.frame_sec("audio"))
     assert [(each.start_sec, each.end_sec) for each in edged] == [(each.start_sec, each.end_sec) for each in plain]
     assert [each.quiet_sec for each in edged] == [QUIET_SEC] + [0.0] * (len(edged) - 1)
@@ -50,7 +50,11 @@ def test_silence_stands_in_front_of_a_file_and_behind_it(transcriber, recording)
 
 
 def test_a_stretch_of_a_file_begins_with_silence_too(transcriber, recording):
-    found = windows(recording / "bare.wav", Request(transcriber.preprocessor, quiet_sec=QUIET_SEC), start_sec=0.1)
+    found = windows(
+        recording / "bare.wav",
+        Request(transcriber.preprocessor.windowing, transcriber.preprocessor.made, quiet_sec=QUIET_SEC),
+        start_sec=0.1,
+    )
     assert found[0].quiet_sec == QUIET_SEC
 
 

@@ -200,7 +200,7 @@ def test_dataset_and_predictor_make_equal_features(bundle, jobs):
         message.arrays["audio"]
         for job in jobs
         if job.name[0].isdigit()
-        for message in decode(job, [Request(bundle.preprocessor)])
+        for message in decode(job, [Request(bundle.preprocessor.windowing, bundle.preprocessor.made)])
         if isinstance(message, Window)
     ]
     assert len(items) == len(streamed)
@@ -223,8 +223,12 @@ def test_crops_are_averaged_and_the_timeline_has_one_entry_a_stretch(video_bundl
     assert one == answers([video_bundle], films)
     bundle = crops_of(video_bundle, 3)
     for job in films:
-        windows = [message for message in decode(job, [Request(bundle.preprocessor)]) if isinstance(message, Window)]
-        batch, lengths = collate([window.features for window in windows], bundle.preprocessor.window_steps)
+        request = Request(bundle.windowing, bundle.made)
+        windows = [message for message in decode(job, [request]) if isinstance(message, Window)]
+        batch, lengths = collate(
+            [{sense: torch.from_numpy(array) for sense, array in window.arrays.items()} for window in windows],
+            bundle.preprocessor.window_steps,
+        )
         probabilities = bundle.network(batch, lengths).value.double().softmax(1)
         assert probabilities.std(0).max() > 1e-6
         weights = torch.tensor([window.end_sec - window.start_sec for window in windows], dtype=torch.float64)

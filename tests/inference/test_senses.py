@@ -8,12 +8,13 @@ import pytest
 import torch
 from torch import nn
 
+from avpipe.answers import Decoded
 from avpipe.bundle import Origin, load_bundle, save_bundle
 from avpipe.config import instantiate
 from avpipe.inference import Predictor
 from avpipe.inference.senses import SensesHeard
 from avpipe.media import write_audio, write_video
-from avpipe.objectives import Decoded, Regression
+from avpipe.objectives import Regression
 from tests.cli.test_commands import avpipe
 from tests.synthetic import tone
 from tests.tiny import AUDIO, VIDEO, specs_of
@@ -144,7 +145,7 @@ def test_both_are_cut_at_the_same_times_also_where_pictures_begin_late(predictor
     bundle = predictor.bundles[0]
     from avpipe.media import stream_clips
 
-    with stream_clips(media / "late.mkv", [bundle.preprocessor.plan]) as clips:
+    with stream_clips(media / "late.mkv", [bundle.preprocessor.windowing.plan]) as clips:
         found = [(clip.start_sec, sorted(bundle.preprocessor(clip)), clip.frame_times_sec) for _, clip in clips]
     assert found[0][:2] == (0.0, ["audio"])
     with_both = [(start, times) for start, senses, times in found if senses == ["audio", "video"]]

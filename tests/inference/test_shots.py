@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 import avpipe
+from avpipe.answers import Boundary, Decoded, Word
 from avpipe.bundle import load_bundle
 from avpipe.inference import Job, Prediction, Predictor, TaskAnswer
 from avpipe.inference.formats import writers
@@ -17,7 +18,7 @@ from avpipe.inference.prediction import ShotAnswer
 from avpipe.inference.shot_files import TimeCode, write_edl, write_sheets
 from avpipe.inference.shots import PlacedAnswer, with_labelled_shots
 from avpipe.media import read_clip, write_video
-from avpipe.objectives import Boundary, Classification, Decoded, Transcription, Word
+from avpipe.objectives import Classification, Transcription
 from tests.synthetic import tone
 from tests.tiny import AUDIO, VIDEO, save_scenes_bundle, save_tiny_bundle
 

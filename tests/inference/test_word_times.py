@@ -5,8 +5,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
+from avpipe.answers import Word
 from avpipe.inference.word_times import within_speech
-from avpipe.objectives import Word
 
 
 def told(spans, *speech):

@@ -43,7 +43,7 @@ def records():
 
 def thumbnail(name):
     sketch = Sketch()
-    sketch.add_mel(np.random.default_rng(len(name)).random((40, 180)).astype(np.float32), 3.0)
+    sketch.add_sound(np.random.default_rng(len(name)).standard_normal(24_000), 8000)
     return sketch.thumbnail()
 
 

@@ -70,10 +70,10 @@ def test_a_film_is_shown_by_its_middle_and_a_sound_by_its_mel():
     for second in range(100):
         frames = np.full((5, 180, 320, 3), second, dtype=np.uint8)
         film.add_frames(frames, second + np.arange(5) / 5)
-        film.add_mel(np.zeros((40, 10), dtype=np.float32), 1.0)
-        sound.add_mel(np.random.default_rng(second).random((40, 100)).astype(np.float32), 1.0)
+        film.add_sound(np.zeros(8000), 8000)
+        sound.add_sound(np.random.default_rng(second).standard_normal(8000), 8000)
     assert 40 < float(film.thumbnail().alt.split()[2]) < 60
-    assert sound.thumbnail().alt == "log-mel of the first 30.0 s"
+    assert sound.thumbnail().alt == "spectrogram of the first 30.0 s"
     assert film.thumbnail().jpeg[:2] == sound.thumbnail().jpeg[:2] == b"\xff\xd8"
     assert Sketch().thumbnail() is None
 

@@ -1,12 +1,11 @@
 """The denoising filter on files: streaming, measured, one file or many."""
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from avpipe.bundle import find_bundle, load_bundle
-from avpipe.device import choose_device, worker_count
-from avpipe.inference import tell_notices
+from avpipe.device import worker_count
 from avpipe.inference.denoise.cleaning import Cleaner, Denoises, MeasuredFilter
 from avpipe.inference.denoise.journal import OutputJournal
 from avpipe.inference.denoise.measure import Measurement, Meter
@@ -46,7 +45,9 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'avpipe.inference.denoise' has no attribute {name!r}")
 
 
-def load_denoiser(bundle: str | Path, settings: DenoiseSettings, device: str) -> tuple[Denoises | None, str]:
+def load_denoiser(
+    bundle: str | Path, settings: DenoiseSettings, device: str, runtime: str = "auto"
+) -> tuple[Denoises | None, str]:
     """The filter of a bundle, and the SHA-256 of what determines its output; nothing is loaded where nothing is
     to be changed (``strength=0``).
 
@@ -57,10 +58,10 @@ def load_denoiser(bundle: str | Path, settings: DenoiseSettings, device: str) ->
         return None, ""
     from avpipe.inference.denoise.denoiser import Denoiser
 
-    found = load_bundle(find_bundle(str(bundle)), choose_device(device))
-    tell_notices([found])
-    denoiser = Denoiser(found, settings.strength, settings.max_attenuation_db, device)
-    return denoiser, found.digest
+    denoiser = Denoiser(bundle, settings.strength, settings.max_attenuation_db, device, runtime)
+    if denoiser.notice:
+        print(denoiser.notice, file=sys.stderr)
+    return denoiser, denoiser.digest
 
 
 def num_processes(workers: int | str, device: str, num_files: int) -> int:

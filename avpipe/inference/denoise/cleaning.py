@@ -10,7 +10,6 @@ from typing import Protocol
 import numpy as np
 
 from avpipe.errors import AvpipeError, RunStopped
-from avpipe.features import single_threaded
 from avpipe.inference.denoise.measure import Measurement, Meter
 from avpipe.inference.denoise.record import (
     MAX_LEVEL_CHANGE_DB,
@@ -22,6 +21,7 @@ from avpipe.inference.denoise.record import (
 )
 from avpipe.media import DamagedMedia, NoSuchStream, UnwritableMedia, probe
 from avpipe.media.rewrite import Rewritten, SoundFilter, SoundForm, rewrite_sound
+from avpipe.threads import single_threaded
 
 MAX_GAIN_DB = 6.0
 MAX_CLIPPED_SHARE = 1e-4

@@ -1,16 +1,17 @@
 """The filter itself: any rate, any number of channels, block by block, without lag or seams."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
-from avpipe.bundle import Bundle, find_bundle, load_bundle
-from avpipe.device import choose_device
 from avpipe.errors import ArgumentError
-from avpipe.networks import DenoisingNetwork, Stft
-from avpipe.networks.denoiser import NUM_BINS, WINDOW_SEC, State, complex_product
+from avpipe.inference.denoise.masks import GraphMasks, Masks, State, TorchMasks
+from avpipe.inference.runtime import chosen_runtime, graph_of
+from avpipe.windowing import NUM_BINS, WINDOW_SEC, Spectrum
+
+if TYPE_CHECKING:
+    from avpipe.bundle import Bundle
 
 ABOVE_BINS = slice(128, NUM_BINS)
 """Bins of 4 to 8 kHz: above 8 kHz, where nothing was learned, as much energy is left of a frame as is left in them.
@@ -42,6 +43,7 @@ class Denoiser:
         strength: share of the filtered sound in the output, in [0, 1]; the rest is the sound as it came.
         max_attenuation_db: nothing is made weaker by more than this; None: no bound.
         device: ``auto``, ``cpu``, ``cuda``, ``mps``.
+        runtime: what computes: ``torch``, ``onnx`` (without torch), or ``auto``.
 
     Raises:
         AvpipeError: there is no such bundle, it is damaged or no filter, or a value is out of range.
@@ -49,10 +51,11 @@ class Denoiser:
 
     def __init__(
         self,
-        bundle: str | Path | Bundle = "denoise",
+        bundle: "str | Path | Bundle" = "denoise",
         strength: float = 1.0,
         max_attenuation_db: float | None = None,
         device: str = "cpu",
+        runtime: str = "auto",
     ) -> None:
         if not 0.0 <= strength <= 1.0:
             raise ArgumentError(f"strength={strength}", "is out of range", "give a number from 0 to 1")
@@ -60,17 +63,24 @@ class Denoiser:
             raise ArgumentError(
                 f"max_attenuation_db={max_attenuation_db}", "is out of range", "give 0 or more decibels"
             )
-        if not isinstance(bundle, Bundle):
-            bundle = load_bundle(find_bundle(str(bundle)), choose_device(device))
-        if not isinstance(bundle.network, DenoisingNetwork):
-            raise ArgumentError(f"bundle={bundle.name}", "is no denoising filter", "give bundle=denoise")
-        self.bundle = bundle
-        self.network: DenoisingNetwork = bundle.network
-        self.device = bundle.device
+        self.masks: Masks
+        if not isinstance(bundle, str | Path):
+            self.masks = TorchMasks(bundle)
+            self.digest, self.notice = bundle.digest, bundle.notice
+        elif chosen_runtime([str(bundle)], runtime, device, streaming=True) == "onnx":
+            self.masks = GraphMasks(graph_of(str(bundle), streaming=True))
+            self.digest, self.notice = self.masks.graph.digest, self.masks.graph.notice
+        else:
+            from avpipe.bundle import find_bundle, load_bundle
+            from avpipe.device import choose_device
+
+            loaded = load_bundle(find_bundle(str(bundle)), choose_device(device))
+            self.masks = TorchMasks(loaded)
+            self.digest, self.notice = loaded.digest, loaded.notice
         least = 0.0 if max_attenuation_db is None else 10.0 ** (-max_attenuation_db / 20.0)
         self.dry = 1.0 - strength * (1.0 - least)
         """Share of the sound as it came in the output."""
-        self._transforms: dict[int, Stft] = {}
+        self._transforms: dict[int, Spectrum] = {}
 
     def __call__(self, waveform: np.ndarray, sample_rate: int) -> np.ndarray:
         """The waveform without its noise, in the same shape and at the same times.
@@ -100,11 +110,11 @@ class Denoiser:
         stream = self.stream(sample_rate, len(rows))
         return np.concatenate([stream.push(rows), stream.finish()], 1).reshape(waveform.shape)
 
-    def transform(self, sample_rate: int) -> Stft:
+    def transform(self, sample_rate: int) -> Spectrum:
         """The transform for a rate, of which each is made once."""
         if sample_rate not in self._transforms:
             window_length = 2 * max(1, round(0.5 * WINDOW_SEC * sample_rate))
-            self._transforms[sample_rate] = Stft(window_length, NUM_BINS).to(self.device)
+            self._transforms[sample_rate] = Spectrum(window_length)
         return self._transforms[sample_rate]
 
     def stream(self, sample_rate: int, channels: int, live: bool = False) -> "DenoiserStream":
@@ -141,12 +151,12 @@ class DenoiserStream:
                 raise ArgumentError(f"{name}={value}", "is no whole number from 1")
         self.channels = channels
         self._denoiser = denoiser
-        self._stft = denoiser.transform(sample_rate)
-        hop = self._stft.hop_length
+        self._spectrum = denoiser.transform(sample_rate)
+        hop = self._spectrum.hop_length
         self._largest = max(1, round(_BLOCK_SEC * sample_rate / hop)) * hop
-        self._state: State = denoiser.network.initial_state(channels)
-        self._window = torch.sin(torch.pi * torch.arange(2 * hop, device=denoiser.device) / (2 * hop)).square()
-        zeros = torch.zeros(channels, hop, device=denoiser.device)
+        self._state: State = denoiser.masks.initial_state(channels)
+        self._window = (np.sin(np.pi * np.arange(2 * hop) / (2 * hop)) ** 2).astype(np.float32)
+        zeros = np.zeros((channels, hop), np.float32)
         self._heard, self._overlap = zeros, zeros
         """The last hop that went in, and what its window adds to the hop that comes next."""
         self._waiting = np.zeros((channels, 0), np.float32)
@@ -170,7 +180,7 @@ class DenoiserStream:
             raise ArgumentError("block", "holds NaN or infinite samples", "replace them, by silence for example")
         self._taken += block.shape[1]
         waiting = np.concatenate([self._waiting, block], 1)
-        whole = waiting.shape[1] // self._stft.hop_length * self._stft.hop_length
+        whole = waiting.shape[1] // self._spectrum.hop_length * self._spectrum.hop_length
         if whole < self._settling:
             self._waiting = waiting
             return np.zeros((self.channels, 0), np.float32)
@@ -192,21 +202,20 @@ class DenoiserStream:
         missing = self._taken - self._given
         if not missing:
             return np.zeros((self.channels, 0), np.float32)
-        hop = self._stft.hop_length
+        hop = self._spectrum.hop_length
         rest = np.pad(self._waiting, ((0, 0), (0, hop + -self._waiting.shape[1] % hop)))
         if self._settling:
             self._settle(self._waiting)
         return self._delivered([self._filtered(rest)])
 
-    @torch.inference_mode()
     def _settle(self, samples: np.ndarray) -> None:
         """Hear the beginning backwards, which ends where the sound begins, and keep the state."""
-        hop = self._stft.hop_length
+        hop = self._spectrum.hop_length
         self._settling = 0
         whole = samples.shape[1] // hop * hop
         if whole >= 2 * hop:
-            backwards = torch.from_numpy(samples[:, :whole][:, ::-1].copy()).to(self._denoiser.device)
-            _, self._state = self._denoiser.network.estimate(self._stft(backwards), self._state)
+            backwards = np.ascontiguousarray(samples[:, :whole][:, ::-1])
+            _, self._state = self._denoiser.masks.estimate(self._spectrum(backwards), self._state)
 
     def _delivered(self, parts: list[np.ndarray]) -> np.ndarray:
         """What is finished, without the hop of silence before the beginning and the padding behind the end."""
@@ -217,36 +226,37 @@ class DenoiserStream:
         self._given += found.shape[1]
         return found
 
-    @torch.inference_mode()
     def _filtered(self, samples: np.ndarray) -> np.ndarray:
         """(channels, k hops) in, as many out: the hops before the last one that went in, and that of the call before.
 
         With the gain ``above`` for all that is above the bins, the sound under it needs no transform: what the bins
         get besides is their own mask less that gain.
         """
-        hop = self._stft.hop_length
-        new = torch.from_numpy(np.ascontiguousarray(samples)).to(self._denoiser.device)
-        block = torch.cat([self._heard, new], 1)
-        spectrum = self._stft(block)
-        mask, self._state = self._denoiser.network.estimate(spectrum, self._state)
+        hop = self._spectrum.hop_length
+        block = np.concatenate([self._heard, samples], 1)
+        spectrum = self._spectrum(block)
+        mask, self._state = self._denoiser.masks.estimate(spectrum, self._state)
         mask, above = self._shared(mask, spectrum)
-        rise, fall = (above[:, None] * half for half in self._window.view(2, hop))
-        envelope = nn.functional.pad(rise, (0, 0, 0, 1)) + nn.functional.pad(fall, (0, 0, 1, 0))
-        away = torch.stack([mask[0] - above[:, None], mask[1]])
-        filtered = self._stft.inverse(complex_product(away.expand_as(spectrum), spectrum)) + block * envelope.flatten()
+        envelope = np.zeros((len(above) + 1, hop), np.float32)
+        envelope[:-1] += above[:, None] * self._window[:hop]
+        envelope[1:] += above[:, None] * self._window[hop:]
+        filtered = self._spectrum.inverse((mask - above[:, None]) * spectrum) + block * envelope.ravel()
         filtered[:, :hop] += self._overlap
-        self._overlap = filtered[:, -hop:].clone()
-        self._heard = new[:, -hop:].clone()
-        return filtered[:, :-hop].cpu().numpy()
+        self._overlap = filtered[:, -hop:].copy()
+        self._heard = samples[:, -hop:].copy()
+        return filtered[:, :-hop]
 
-    def _shared(self, masks: Tensor, spectrum: Tensor) -> tuple[Tensor, Tensor]:
-        """One mask for all channels, (2, frames, bins), and the gain above its bins, (frames,)."""
-        power = spectrum.square().sum(1) + 1e-20
-        left = (masks.square().sum(1) * power)[..., ABOVE_BINS].sum(-1) / power[..., ABOVE_BINS].sum(-1)
-        mask = (masks * power[:, None]).sum(0) / power.sum(0)
+    def _shared(self, masks: np.ndarray, spectrum: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """One mask for all channels, (frames, bins), and the gain above its bins, (frames,)."""
+        power = _power(spectrum) + np.float32(1e-20)
+        left = (_power(masks) * power)[..., ABOVE_BINS].sum(-1) / power[..., ABOVE_BINS].sum(-1)
+        mask = (masks * power).sum(0) / power.sum(0)
         loudness = power.sum(-1)
-        above = (left.sqrt().clamp(max=1.0) * loudness).sum(0) / loudness.sum(0)
-        dry = self._denoiser.dry
-        mask = mask * (1.0 - dry)
-        mask[0] += dry
-        return mask, above * (1.0 - dry) + dry
+        above = (np.minimum(np.sqrt(left), np.float32(1.0)) * loudness).sum(0) / loudness.sum(0)
+        dry = np.float32(self._denoiser.dry)
+        return mask * (1 - dry) + dry, above * (1 - dry) + dry
+
+
+def _power(numbers: np.ndarray) -> np.ndarray:
+    power: np.ndarray = numbers.real**2 + numbers.imag**2
+    return power

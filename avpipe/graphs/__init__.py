@@ -1,0 +1,7 @@
+"""Exported graphs: what they carry besides the network, and how onnxruntime computes them; no torch."""
+
+from avpipe.graphs.errors import GraphError
+from avpipe.graphs.graph import TIME_OF, Graph, check_onnxruntime, load_graph, open_session
+from avpipe.graphs.metadata import FORMAT, KEY, Card
+
+__all__ = ["FORMAT", "KEY", "TIME_OF", "Card", "Graph", "GraphError", "check_onnxruntime", "load_graph", "open_session"]
