@@ -108,20 +108,6 @@ def test_the_age_of_a_process_is_told():
     assert 0.2 <= float(said) <= time.monotonic() - began + 0.02  # told in hundredths
 
 
-@pytest.mark.slow
-def test_a_run_takes_about_as_long_as_its_plan_says(bundle, tmp_path):
-    media = tmp_path / "media"
-    for index in range(300):
-        write_audio(media / f"{index}.flac", noise(10.0, seed=index % 7), 16000)
-    command = [sys.executable, "-m", "avpipe", "predict", f"bundle={bundle}", media, tmp_path / "out", "device=cpu"]
-    said = subprocess.run([*command, "plan=true"], check=True, capture_output=True, text=True).stdout
-    (words,) = (line.split("│")[2].split() for line in said.splitlines() if "time, about" in line)
-    assert words[1] == "s"
-    began = time.monotonic()
-    subprocess.run(command, check=True, capture_output=True)
-    assert 0.5 < float(words[0]) / (time.monotonic() - began) < 2.0
-
-
 def test_nothing_to_answer_needs_no_sample(bundle, media, tmp_path):
     predict(bundle, media / "0.wav", tmp_path / "out")
     rows, _ = plan(bundle, media / "0.wav", tmp_path / "out", "workers=0")
