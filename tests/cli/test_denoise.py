@@ -23,7 +23,7 @@ KEYS = {
 def gate(monkeypatch):
     """The gate instead of a network."""
 
-    def load(bundle, settings, device):
+    def load(bundle, settings, device, runtime):
         return (None, "") if settings.least_gain == 1.0 else (Gate(), "gate")
 
     monkeypatch.setattr(denoise, "load_denoiser", load)
