@@ -169,7 +169,7 @@ def _run_one(job: Callable[[list[str]], float], config: DictConfig) -> float:
 _ENCODERS_OF_TWO = ("audio_encoder=", "video_encoder=")
 """Keys under which tasks of two senses have an option of the group ``encoder``, each."""
 
-_SWITCHED_OFF_BY_NULL = frozenset(("clean_above_db", "timeout_sec", "max_memory_mb"))
+_SWITCHED_OFF_BY_NULL = frozenset(("clean_above_db", "timeout_sec", "max_memory_mb", "max_loss"))
 """Numbers that ``null`` may stand for, too."""
 
 

@@ -33,7 +33,7 @@ def export_bundle(bundle: Bundle, folder: Path, path: Path, files: Sequence[Path
         opset: version of ONNX's operators.
 
     Raises:
-        GraphError: if the network cannot be exported, or the graph says something else.
+        ExportError: if the network cannot be exported, or the graph says something else.
     """
     draw_graph(bundle, path, opset)
     return compare(bundle, load_graph(path), folder, files, TOLERANCE)

@@ -15,7 +15,7 @@ from avpipe.errors import ArgumentError
 from avpipe.export.front_end import INPUT_OF
 from avpipe.export.model import ExportedModel
 from avpipe.files import muted
-from avpipe.graphs import KEY, TIME_OF, Card, GraphError
+from avpipe.graphs import KEY, TIME_OF, Card, ExportError
 from avpipe.networks import DenoisingNetwork, ignores_padding
 
 OPSETS = range(17, 21)
@@ -39,7 +39,7 @@ def draw_graph(bundle: Bundle, path: Path, opset: int = OPSET) -> None:
     """Write the graph of a bundle, with all that answers need in its metadata.
 
     Raises:
-        GraphError: if the network has an operation for which ONNX has no operator.
+        ExportError: if the network has an operation for which ONNX has no operator.
     """
     model = ExportedModel(bundle).eval()
     example = model.example(bundle)
@@ -68,7 +68,7 @@ def write_graph(
         opset: version of ONNX's operators.
 
     Raises:
-        GraphError: if the network has an operation for which ONNX has no operator.
+        ExportError: if the network has an operation for which ONNX has no operator.
     """
     drawn = io.BytesIO()
     try:
@@ -85,7 +85,7 @@ def write_graph(
                 dynamo=False,
             )
     except (torch.onnx.errors.OnnxExporterError, RuntimeError) as error:
-        raise GraphError(path, f"cannot be exported: {_told(error)}", "export a bundle of another network") from error
+        raise ExportError(path, f"cannot be exported: {_told(error)}", "export a bundle of another network") from error
     import onnx
 
     graph = onnx.load_from_string(drawn.getvalue())

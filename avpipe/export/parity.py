@@ -8,7 +8,7 @@ import numpy as np
 
 from avpipe.bundle import Bundle, golden_clip
 from avpipe.errors import AvpipeError
-from avpipe.graphs import Graph, GraphError
+from avpipe.graphs import ExportError, Graph
 from avpipe.media import Clip, find_boxes, stream_clips
 from avpipe.windowing import Arrays, between_silence, cut_anew
 
@@ -40,7 +40,7 @@ def compare(bundle: Bundle, graph: Graph, folder: Path, files: Sequence[Path], t
         tolerance: None: any difference is only told.
 
     Raises:
-        GraphError: naming the input that differs by more.
+        ExportError: naming the input that differs by more.
     """
     greatest, num_files, num_windows = 0.0, 0, 0
     inputs: Iterator[tuple[str, list[Arrays]]] = (
@@ -55,7 +55,7 @@ def compare(bundle: Bundle, graph: Graph, folder: Path, files: Sequence[Path], t
             greatest = max(greatest, apart)
             if tolerance is not None and not apart <= tolerance:
                 reason = f"differs from the bundle by {apart:.2g} on {name}, of {tolerance:g} that are allowed"
-                raise GraphError(f"graph of {bundle.name}", f"{reason}; not written", "use runtime=torch")
+                raise ExportError(f"graph of {bundle.name}", f"{reason}; not written", "use runtime=torch")
     return Parity(num_files, num_windows, greatest)
 
 

@@ -12,7 +12,7 @@ from avpipe.bundle import Bundle
 from avpipe.errors import ArgumentError
 from avpipe.export.graph import OPSET, card_of, write_graph
 from avpipe.export.parity import TOLERANCE, Parity, windows_of
-from avpipe.graphs import GraphError, open_session
+from avpipe.graphs import ExportError, open_session
 from avpipe.networks import DenoisingNetwork
 from avpipe.networks.denoiser import complex_product
 
@@ -87,7 +87,7 @@ def export_step(
 
     Raises:
         ArgumentError: for a bundle that is no filter.
-        GraphError: if it cannot be exported, or says something else.
+        ExportError: if it cannot be exported, or says something else.
     """
     if not isinstance(bundle.network, DenoisingNetwork):
         raise ArgumentError(f"bundle={bundle.name}", "is no filter, which alone has steps", "leave streaming=true out")
@@ -112,7 +112,7 @@ def export_step(
     greatest = max(_apart(step, path, torch.from_numpy(part), masks) for part in parts)
     if not greatest <= TOLERANCE:
         reason = f"its steps differ from the bundle by {greatest:.2g}, of {TOLERANCE:g} that are allowed; not written"
-        raise GraphError(f"graph of {bundle.name}", reason, "use runtime=torch")
+        raise ExportError(f"graph of {bundle.name}", reason, "use runtime=torch")
     return Parity(len(sounds), len(parts), greatest)
 
 

@@ -11,7 +11,7 @@ from avpipe.config import compose, instantiate, plain
 from avpipe.corpora import Corpus, Example, scored_split
 from avpipe.errors import ArgumentError, AvpipeError
 from avpipe.export import MOST_FILES, quantise, windows_of
-from avpipe.graphs import GraphError, load_graph
+from avpipe.graphs import ExportError, load_graph
 from avpipe.inference.evaluate import evaluate
 from avpipe.inference.inputs import find_inputs
 
@@ -75,7 +75,7 @@ def quantised(bundle: Bundle, path: Path, own: OwnExamples, max_loss: float | No
     """Quantise a graph in its file; what it scores before and after, in lines.
 
     Raises:
-        GraphError: if more of the score is lost than may be.
+        ExportError: if more of the score is lost than may be.
     """
     calibrating: Sequence[Example] = own.val or own.test
     step = max(1, len(calibrating) // _MOST_CALIBRATING)
@@ -89,7 +89,7 @@ def quantised(bundle: Bundle, path: Path, own: OwnExamples, max_loss: float | No
         yield f"  {metric:12} {before[metric]:.4f} -> {after[metric]:.4f}"
     if max_loss is not None and lost > max_loss:
         reason = f"int8 loses {lost:.4f} of {name}, of max_loss={max_loss:g} that may be lost; not written"
-        raise GraphError(f"graph of {bundle.name}", reason, "leave quantize out, or give a greater max_loss")
+        raise ExportError(f"graph of {bundle.name}", reason, "leave quantize out, or give a greater max_loss")
     yield f"  lost of {name}: {lost:+.4f}"
 
 

@@ -14,7 +14,7 @@ from avpipe.export import check_exporter, compare, export_bundle, export_step
 from avpipe.export.front_end import MelGraph
 from avpipe.export.parity import difference
 from avpipe.features import LogMel
-from avpipe.graphs import GraphError, load_graph, open_session
+from avpipe.graphs import ExportError, load_graph, open_session
 from avpipe.media import read_clip, write_audio
 from avpipe.networks import Output
 from avpipe.windowing import Arrays, Windowing
@@ -137,7 +137,7 @@ def test_a_graph_that_says_something_else_is_refused(tmp_path):
     bundle = load_bundle(folder)
     export_bundle(bundle, folder, tmp_path / "made.onnx")
     other = replace(bundle, network=load_bundle(save_tiny_bundle(tmp_path / "other", seed=1)).network)
-    with pytest.raises(GraphError, match=r"differs from the bundle by .* on the golden input, of 0.0001"):
+    with pytest.raises(ExportError, match=r"differs from the bundle by .* on the golden input, of 0.0001"):
         compare(other, load_graph(tmp_path / "made.onnx"), folder, [], 1e-4)
 
 
@@ -156,7 +156,7 @@ class _Inverted(nn.Module):
 def test_an_operation_that_onnx_has_not_is_named(tmp_path):
     bundle = load_bundle(save_tiny_bundle(tmp_path / "made"))
     strange = replace(bundle, network=_Inverted(bundle.network))
-    with pytest.raises(GraphError, match=r"cannot be exported: .*aten::linalg") as refused:
+    with pytest.raises(ExportError, match=r"cannot be exported: .*aten::linalg") as refused:
         export_bundle(strange, tmp_path / "made", tmp_path / "made.onnx")
     assert "\n" not in str(refused.value)
     assert not (tmp_path / "made.onnx").exists()
