@@ -24,7 +24,7 @@ import resource, sys
 sys.path.insert(0, {root!r})
 from avpipe.inference import denoise
 from tests.gate import Gate
-denoise.load_denoiser = lambda bundle, settings, device: (Gate(), "gate")
+denoise.load_denoiser = lambda bundle, settings, device, runtime: (Gate(), "gate")
 from avpipe.__main__ import main
 sys.argv = ["avpipe", "denoise", *sys.argv[1:]]
 try:
