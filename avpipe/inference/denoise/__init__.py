@@ -1,6 +1,5 @@
 """The denoising filter on files: streaming, measured, one file or many."""
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,9 +69,6 @@ def num_processes(workers: int | str, device: str, num_files: int) -> int:
     Raises:
         ArgumentError: for ``workers`` that are neither ``auto`` nor a number from 0.
     """
-    asked = worker_count(workers)
-    if workers == "auto":
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        asked = min(cores, 8)
+    asked = worker_count(workers, spared=0)
     # What has begun to use a GPU cannot be forked.
     return 0 if device != "cpu" else min(asked, num_files)
