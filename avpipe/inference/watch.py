@@ -144,6 +144,7 @@ def watch_folder(run: FolderRun, watch: Watch) -> tuple[dict[str, Any], int]:
                     writing_sec = wrote_at - began
                 if not fresh:
                     interrupted.wait(max(_LOOK_EVERY_SEC, looking_sec / _SHARE))
+        watch.look()  # others that share the output may have answered what came since
         return run.write(watch.found, journal), num_answered
 
 

@@ -6,12 +6,12 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import pytest
 
 from avpipe.errors import ArgumentError
-from avpipe.inference.watch import Interruption, Watch
+from avpipe.inference.watch import Interruption, Watch, watch_folder
 from avpipe.media import write_audio
 from tests.synthetic import noise, tone, write_text_named_wav
 from tests.tiny import save_tiny_bundle
@@ -75,6 +75,32 @@ def test_the_first_interruption_is_noted_and_the_second_raised():
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+class OfOneOfTwo:
+    """A run beside another, which answers a file after our last look; then both are interrupted."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def journal(self):
+        return nullcontext(self)
+
+    def elsewhere(self):
+        return []
+
+    def answer(self, jobs, journal):
+        write_sound(self.folder, 1)
+        signal.raise_signal(signal.SIGINT)
+        return 0
+
+    def write(self, jobs, journal):
+        return names(jobs)
+
+
+def test_what_others_answered_last_is_written_at_the_end(folder):
+    write_sound(folder, 0)
+    assert watch_folder(OfOneOfTwo(folder), Watch(folder, 0.0)) == (["0.wav", "1.wav"], 0)
 
 
 @contextmanager
