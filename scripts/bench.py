@@ -21,22 +21,18 @@ Peers are no part of the package (one that is absent is told as "not installed")
 """
 
 import argparse
-import importlib
-import importlib.util
 import json
 import os
 import platform
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from avpipe.files import write_text
-from scripts.measure import OURS, Bound, Row, at_the_matrix_peak, duration, medians, multiply_adds, process_sec
+from scripts.measure import OURS, Bound, Row, at_the_matrix_peak, duration, medians, multiply_adds
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 BEGIN, END = "<!-- bench: begin (python -m scripts.bench OUTPUT --readme) -->", "<!-- bench: end -->"
@@ -90,28 +86,18 @@ def denoise(small: bool) -> Iterator[Row]:
 
 
 def export(small: bool) -> Iterator[Row]:
-    """Whole windows through the graph of each bundle, beside its network alone in eager torch; one thread."""
-    if importlib.util.find_spec("scripts.bench_onnx") is None:
-        print("export: left out: this avpipe has no command export", file=sys.stderr)
-        return
-    import torch
+    """A full window through the network of each bundle, on one thread."""
+    from avpipe.bundle import shipped_bundles
+    from scripts import bench_onnx
 
-    from avpipe.bundle import find_bundle, full_window, load_bundle, shipped_bundles
-
-    torch.set_num_threads(1)
-    onnx = importlib.import_module("scripts.bench_onnx")
-    with tempfile.TemporaryDirectory() as folder:
-        for name in shipped_bundles():
-            if name == "denoise":  # which is measured as it filters
-                continue
-            bundle, path = load_bundle(find_bundle(name)), Path(folder) / f"{name}.onnx"
-            process_sec(["-m", "avpipe", "export", f"bundle={name}", f"output={path}", "input=golden"])
-            told = onnx.measured(bundle, onnx.load_graph(path), 1 if small else 15)
-            sums = multiply_adds(partial(bundle.network, *full_window(bundle.preprocessor)))
-            what, product, times = at_the_matrix_peak(sums)
-            bound = Bound(what, medians({what: product})[what] * times)
-            took = {OURS: told["onnx_ms"] / 1e3, "avpipe in eager torch": told["torch_ms"] / 1e3}
-            yield Row("export", f"a window of {name} under onnxruntime, one thread", took, bound)
+    for name in shipped_bundles():
+        told = bench_onnx.measured(name, 1 if small else 5)
+        sums = multiply_adds(bench_onnx.job_of("eager", name, Path()))
+        what, product, times = at_the_matrix_peak(sums)
+        bound = Bound(what, medians({what: product})[what] * times)
+        took = {OURS: told["onnx"], "eager torch": told["eager"], "avpipe by torch": told["kept"]}
+        took = {who: 1e-3 * milliseconds for who, milliseconds in took.items()}
+        yield Row("export", f"network of {name} under onnxruntime, one thread", took, bound)
 
 
 def start_up(small: bool) -> Iterator[Row]:

@@ -9,6 +9,7 @@ import torch
 from avpipe.answers import Decoded, FrameScores
 from avpipe.corpora import Transition, understood
 from avpipe.networks import Output
+from avpipe.networks.shots import area_weights
 from avpipe.objectives import Batch, Boundaries, matched, rates
 
 
@@ -25,6 +26,15 @@ def answer_of(scores, times=None, end_sec=None):
     times = np.arange(len(scores)) / 25.0 if times is None else times
     end = float(times[-1] + 0.04) if end_sec is None else end_sec
     return Boundaries().finished(Decoded(frames=(FrameScores(scores, times, end),)))
+
+
+def test_a_picture_is_seen_by_six_areas_and_as_a_whole():
+    picture = torch.arange(12.0).view(3, 4)
+    left, right = picture[:, :3], picture[:, 3:]
+    left = 0.5 * (left[:, :2].mean(1) + left[:, 2])  # the thirds of four columns are two, one and one
+    expected = torch.cat([left, right[:, 0], picture.mean()[None]])
+    assert torch.allclose(picture.flatten() @ area_weights(3, 4), expected)
+    assert area_weights(7, 12).sum(0).allclose(torch.ones(7))
 
 
 def test_cuts_and_gradual_transitions_are_told_by_the_times_of_their_frames():

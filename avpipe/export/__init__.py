@@ -5,6 +5,7 @@ from pathlib import Path
 
 from avpipe.bundle import Bundle
 from avpipe.export.graph import OPSET, check_exporter, draw_graph
+from avpipe.export.model import ExportedModel
 from avpipe.export.parity import MOST_FILES, TOLERANCE, Parity, compare, windows_of
 from avpipe.export.quantise import quantise
 from avpipe.export.step import export_step
@@ -12,6 +13,7 @@ from avpipe.graphs import load_graph
 
 __all__ = [
     "MOST_FILES",
+    "ExportedModel",
     "Parity",
     "check_exporter",
     "compare",

@@ -7,7 +7,9 @@ from torch import Tensor, nn
 
 from avpipe.answers import Answers, LabelAnswers, ScoreAnswers, ShotAnswers, TextAnswers, VoiceAnswers
 from avpipe.bundle import Bundle
+from avpipe.export.depthwise import with_rows
 from avpipe.export.front_end import INPUT_OF, FrontEnd
+from avpipe.features import Features
 from avpipe.graphs import TIME_OF
 from avpipe.networks import Network, Output, subsets
 from avpipe.objectives import Objective
@@ -31,7 +33,7 @@ class ExportedModel(nn.Module):
     def __init__(self, bundle: Bundle) -> None:
         super().__init__()
         self.front_end = FrontEnd(bundle.preprocessor)
-        self.network = bundle.network
+        self.network = with_rows(bundle.network)
         self.objective: Objective = bundle.objective
         self.senses = bundle.senses
         self.arrays = tuple(dict.fromkeys(INPUT_OF[sense] for sense in bundle.preprocessor.senses))
@@ -59,7 +61,10 @@ class ExportedModel(nn.Module):
         """
         count = len(self.arrays)
         arrays = dict(zip(self.arrays, inputs[:count], strict=True))
-        features, lengths = self.front_end(arrays, dict(zip(self.counted, inputs[count:], strict=True)))
+        return self.said(*self.front_end(arrays, dict(zip(self.counted, inputs[count:], strict=True))))
+
+    def said(self, features: Features, lengths: dict[str, Tensor]) -> tuple[Tensor, ...]:
+        """The outputs, of features."""
         if self.senses:
             said = cast(Network, self.network).answers_by_senses(features, lengths)
             return tuple(self._scores(said[used]) for used in self._subsets())

@@ -92,6 +92,7 @@ class ResidualEncoder2d(nn.Module):
         strides = [2 if stage < halvings else 1 for stage in range(len(channels))]
         self.halve = nn.ModuleList(nn.MaxPool2d((2, stride), ceil_mode=True) for stride in strides)
         self.bands = bands
+        self.strides = strides
         self.time_strides = [math.prod(strides[: stage + 1]) for stage in range(len(channels))]
         self.time_stride = self.time_strides[-1]
         self.out_dim = channels[-1] * bands
@@ -105,8 +106,8 @@ class ResidualEncoder2d(nn.Module):
         mask = _mask(lengths, features)
         # In this layout of memory convolutions on a CPU take half the time.
         x = self.halve[0]((self.stem(features * mask) * mask).contiguous(memory_format=torch.channels_last))
-        for stage, (halve, stride) in enumerate(zip(list(self.halve)[1:], self.time_strides, strict=False)):
-            mask = _mask(strided(lengths, stride), x)
+        for stage, (halve, stride) in enumerate(zip(list(self.halve)[1:], self.strides, strict=False)):
+            mask = mask[..., ::stride]
             for block in list(self.stages)[stage * self.blocks : (stage + 1) * self.blocks]:
                 x = block(x, mask)
             x = halve(x)

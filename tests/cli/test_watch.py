@@ -11,6 +11,7 @@ from contextlib import contextmanager, nullcontext
 import pytest
 
 from avpipe.errors import ArgumentError
+from avpipe.inference.folder_run import FolderRun
 from avpipe.inference.watch import Interruption, Watch, watch_folder
 from avpipe.media import write_audio
 from tests.synthetic import noise, tone, write_text_named_wav
@@ -77,11 +78,11 @@ def test_the_first_interruption_is_noted_and_the_second_raised():
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-class OfOneOfTwo:
+class OneOfTwo(FolderRun):
     """A run beside another, which answers a file after our last look; then both are interrupted."""
 
     def __init__(self, folder):
-        self.folder = folder
+        object.__setattr__(self, "root", folder)
 
     def journal(self):
         return nullcontext(self)
@@ -90,17 +91,17 @@ class OfOneOfTwo:
         return []
 
     def answer(self, jobs, journal):
-        write_sound(self.folder, 1)
+        write_sound(self.root, 1)
         signal.raise_signal(signal.SIGINT)
         return 0
 
     def write(self, jobs, journal):
-        return names(jobs)
+        return {"names": names(jobs)}
 
 
 def test_what_others_answered_last_is_written_at_the_end(folder):
     write_sound(folder, 0)
-    assert watch_folder(OfOneOfTwo(folder), Watch(folder, 0.0)) == (["0.wav", "1.wav"], 0)
+    assert watch_folder(OneOfTwo(folder), Watch(folder, 0.0)) == ({"names": ["0.wav", "1.wav"]}, 0)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from avpipe.bundle import load_bundle, shipped_bundles
 from avpipe.bundle.places import find_bundle
 from avpipe.errors import ArgumentError
 from avpipe.export import check_exporter, compare, export_bundle, export_step
+from avpipe.export.depthwise import RowConvolution, with_rows
 from avpipe.export.front_end import MelGraph
 from avpipe.export.parity import difference
 from avpipe.features import LogMel
@@ -151,6 +152,16 @@ class _Inverted(nn.Module):
     def forward(self, features, lengths):
         value = self.inner(features, lengths).value
         return Output(torch.linalg.svdvals(value[:, :, None]).expand(-1, value.shape[1]))
+
+
+def test_only_convolutions_over_time_of_single_channels_become_rows():
+    torch.manual_seed(0)
+    alone = nn.Conv1d(6, 12, 5, stride=2, padding=4, dilation=2, groups=6)
+    network = nn.Sequential(alone, nn.Sequential(nn.Conv1d(12, 4, 3), nn.Conv1d(4, 4, 3, groups=4, padding="same")))
+    rows, sound = with_rows(network), torch.randn(3, 6, 40)
+    assert [name for name, each in rows.named_modules() if isinstance(each, RowConvolution)] == ["0"]
+    assert network[0] is alone
+    assert torch.allclose(rows(sound), network(sound), atol=1e-6)
 
 
 def test_an_operation_that_onnx_has_not_is_named(tmp_path):
