@@ -62,6 +62,10 @@ def _dispatched(arguments: list[str]) -> int:
     # Large tensors in large pages: with small ones a CPU spends a tenth of a training step on getting them, one by one,
     # for each batch anew. Torch reads it when it is loaded.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    # Threads of torch that wait for one another soon give their core away: a process that decodes beside them needs it,
+    # and training from media takes a quarter less time. GNU's OpenMP reads it when it is loaded.
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     # What is loaded stays: to look for garbage among it takes a tenth of the time, and as long again at the end. The
     # command looks for garbage from where it begins to work.
     gc.disable()

@@ -28,7 +28,7 @@ import math
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -425,19 +425,26 @@ def _write(
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-def bench_speed(rounds: int) -> Row:
-    """Seconds of one thread for a minute of a test mixture, in blocks as they come."""
+def bench_speed(rounds: int) -> Iterator[Row]:
+    """Seconds of one thread for a minute of a test mixture, in blocks as they come, by torch and by onnxruntime."""
     one_thread()
     example = next(example for mixture, example in Mixtures().mixtures if mixture.side == "test")
     noisy = np.resize(read(example.path), TIMED_SEC * RATE_HZ)
-    found = systems("denoise")
-    factors = real_time_factors(found, noisy, rounds)
-    absent = [name for name in (RNNOISE, "noisereduce") if name not in found]
-    what, product, times = at_the_matrix_peak(multiply_adds(lambda: found[OURS].run(noisy[:RATE_HZ])) * TIMED_SEC)
+    found, ours_by = systems(None), {}
+    for runtime in ("torch", "onnx"):
+        denoiser = importlib.import_module("avpipe").Denoiser("denoise", runtime=runtime)
+        ours_by[f"{OURS} by {runtime}"] = System(RATE_HZ, partial(ours, denoiser))
+    factors = real_time_factors({**ours_by, **found}, noisy, rounds)
+    absent = tuple(name for name in (RNNOISE, "noisereduce") if name not in found)
+    by_torch = ours_by[f"{OURS} by torch"]
+    what, product, times = at_the_matrix_peak(multiply_adds(lambda: by_torch.run(noisy[:RATE_HZ])) * TIMED_SEC)
     bound = Bound(what, medians({what: product})[what] * times)
-    took = {name: factor * TIMED_SEC for name, factor in factors.items()}
-    note = f"real-time factor {factors[OURS]:.4f}; noisereduce and afftdn do less for speech, see above"
-    return Row("denoise", f"{TIMED_SEC} s of sound at 16 kHz, one thread", took, bound, tuple(absent), note)
+    for name in ours_by:
+        took = {OURS: factors[name], **{peer: factors[peer] for peer in found}}
+        took = {who: factor * TIMED_SEC for who, factor in took.items()}
+        note = "noisereduce and afftdn do less for speech, see above"
+        job = f"{TIMED_SEC} s of sound at 16 kHz, one thread, {name} (real-time factor {factors[name]:.4f})"
+        yield Row("denoise", job, took, bound, absent, note)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from avpipe.config import compose, plain
 from scripts.bench_media import decoded
 from scripts.measure import CORES, Bound, Row, at_the_matrix_peak, medians, process_sec
 
@@ -57,14 +56,12 @@ def folders(count: int) -> Iterator[Path]:
 
 
 def bench_folder(name: str, root: Path, rounds: int) -> list[Row]:
-    """With start-up and without it, against all others, and ``runtime=onnx`` where there is one."""
+    """With start-up and without it, against all others, by both runtimes."""
     process_sec(["-m", "scripts.peer_loops", "size", name, str(root / "sizes.json")])
     sizes = json.loads((root / "sizes.json").read_text(encoding="utf-8"))
     ours = partial(predict, name, root / "all", root / "answers")
-    ways = {"avpipe": ours()}
-    if knows_runtimes():
-        process_sec(predict(name, root / "one", root / "answers", "runtime=onnx"))  # which exports the bundle once
-        ways = {"avpipe": ours("runtime=torch"), ONNX: ours("runtime=onnx")}
+    process_sec(predict(name, root / "one", root / "answers", "runtime=onnx"))  # which exports the bundle once
+    ways = {"avpipe": ours("runtime=torch"), ONNX: ours("runtime=onnx")}
     ways |= {LOOPS[way]: loop(way, root, "all") for way in LOOPS if way == "plain" or way in sizes}
     absent = [title for way, title in LOOPS.items() if way != "plain" and way not in sizes]
     whole: dict[str, float] = {}
@@ -95,18 +92,9 @@ def bench_folder(name: str, root: Path, rounds: int) -> list[Row]:
         ("less that of one clip", {way: whole[way] - single[way] for way in whole}),
     ):
         rows.append(Row("predict", f"{title}, {which}", _but(took, ONNX), bound, tuple(absent), note))
-        if ONNX in took:
-            onnx = {"avpipe": took[ONNX], **_but(took, ONNX, "avpipe")}
-            rows.append(Row("predict", f"{title}, runtime=onnx, {which}", onnx, bound, tuple(absent), note))
+        onnx = {"avpipe": took[ONNX], **_but(took, ONNX, "avpipe")}
+        rows.append(Row("predict", f"{title}, runtime=onnx, {which}", onnx, bound, tuple(absent), note))
     return rows
-
-
-def knows_runtimes() -> bool:
-    """Whether ``predict`` takes ``runtime=``; a line says so where it does not."""
-    if "runtime" in plain(compose("predict", [])):
-        return True
-    print("runtime=onnx: left out: this avpipe does not know it", file=sys.stderr)
-    return False
 
 
 def _but(took: dict[str, float], *left_out: str) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """How fast training is: cached, beside a bare PyTorch loop; from media, beside decoder and network measured apart.
 
-    export THP_MEM_ALLOC_ENABLE=1
+    export THP_MEM_ALLOC_ENABLE=1 GOMP_SPINCOUNT=1000
     python -m scripts.bench_training [--corpus ravdess] [--task emotion] [--epochs 3] [--rounds 3] [--media]
 
 **Cached**: both train the task's network on the features of the corpus's official training part, with the same batches
@@ -12,8 +12,8 @@ checkpoint, no log. Ours is the data module with ``cache=features`` and Lightnin
 those of the bare loop on all cores.
 
 ``--processor`` compares cached training by the processor's own time on one thread, which other work changes little.
-They take turns, and medians over rounds are told. The first epoch of each is not counted. The variable is what the
-command ``avpipe`` sets for itself, memory in large pages.
+They take turns, and medians over rounds are told. The first epoch of each is not counted. The variables are what the
+command ``avpipe`` sets for itself: memory in large pages, and threads that wait for one another without a core.
 """
 
 import argparse
