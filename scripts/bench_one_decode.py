@@ -149,7 +149,8 @@ def bench_films(films: int, seconds: int, rounds: int) -> Row:
         bound = Bound("the decoder alone, one thread", time.perf_counter() - began)
     wall_sec = {name: statistics.median(each[1] for each in told) for name, told in runs.items()}
     took = {"avpipe": wall_sec["all"], "avpipe, one bundle after the other": sum(wall_sec[name] for name in NAMES)}
-    return Row("predict", f"{', '.join(NAMES)} of {films} films of {seconds} s, one thread", took, bound)
+    note = "alone, emotion and speaker tell of the film as a whole; in one run also of each shot"
+    return Row("predict", f"{', '.join(NAMES)} of {films} films of {seconds} s, one thread", took, bound, note=note)
 
 
 def compare(jobs: Sequence[Job], rounds: int) -> int:

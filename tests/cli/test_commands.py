@@ -281,6 +281,17 @@ def test_torch_is_asked_for_large_pages_unless_somebody_knows_better(tmp_path, m
     assert one_line(loading_torch(tmp_path, code, **own).stderr) == f"pages: {value}"
 
 
+@pytest.mark.parametrize(
+    ("own", "value"),
+    [({}, "1000"), ({"GOMP_SPINCOUNT": "5"}, "5"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "None")],
+)
+def test_waiting_threads_give_their_core_away_unless_somebody_knows_better(tmp_path, monkeypatch, own, value):
+    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
+        monkeypatch.delenv(name, raising=False)
+    code = "import os; raise SystemExit(f'turns: {os.environ.get(\"GOMP_SPINCOUNT\")}')"
+    assert one_line(loading_torch(tmp_path, code, **own).stderr) == f"turns: {value}"
+
+
 @pytest.mark.parametrize("argument", ["tasc=digits", "encoder=nosuch", "trainer.max_epochs=few"])
 def test_training_refuses_a_wrong_word_before_torch_is_loaded(tmp_path, argument):
     done = loading_torch(tmp_path, "raise SystemExit('loaded')", ("train", argument))
