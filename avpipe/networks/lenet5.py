@@ -1,5 +1,6 @@
 """The first CNN that read cheques."""
 
+import torch
 from torch import Tensor, nn
 
 from avpipe.networks.pictures import as_pictures, as_sequence, is_film, too_small
@@ -54,10 +55,11 @@ class LeNet5(nn.Module):
         height, width = pictures.shape[2:]
         if min(height, width) < _SIDE_PX:
             raise too_small("lenet5", pictures, f"{_SIDE_PX}x{_SIDE_PX}")
-        columns = _SIDE_PX if is_film(features) else round(width * _SIDE_PX / height)
+        columns = _SIDE_PX if is_film(features) else _rounded(_SIDE_PX * width, height)
         if columns < _SIDE_PX:
             raise too_small("lenet5", pictures, f"{height}x{height}")
-        shrunk = nn.functional.interpolate(pictures, (_SIDE_PX, columns), mode="area")
+        # As interpolate() in mode "area" does, in products, of which a graph can have any number of columns.
+        shrunk = _averages(height, _SIDE_PX, pictures).T @ pictures @ _averages(width, columns, pictures)
         maps = self.s4(self.squash(self.c3(self.s2(self.squash(self.c1(shrunk))))))
         sequence, steps = as_sequence(self.squash(self.f6(self.squash(self.c5(maps)))), features, lengths)
         if is_film(features):
@@ -65,3 +67,20 @@ class LeNet5(nn.Module):
         # Only what has seen no padding, but for an item that is shorter than one 32x32.
         heard = (lengths * columns) // width
         return sequence, ((heard - _SIDE_PX) // _STRIDE_PX + 1).clamp(1, sequence.shape[2])
+
+
+def _rounded(above: int, below: int) -> int:
+    """``round(above / below)`` in whole numbers, which can be followed when a graph is drawn."""
+    return (2 * above + below - 1 + above // below % 2) // (2 * below)
+
+
+def _averages(before: int, after: int, like: Tensor) -> Tensor:
+    """Weights of the means by which so many places become fewer.
+
+    Shape:
+        returns (before, after).
+    """
+    places, means = (torch.arange(count, device=like.device) for count in (before, after))
+    first, end = means * before // after, ((means + 1) * before + after - 1) // after
+    within = (places[:, None] >= first) & (places[:, None] < end)
+    return within.to(like.dtype) / (end - first).to(like.dtype)

@@ -16,6 +16,8 @@ TASKS = {
     **dict.fromkeys(("mc3_18", "motion", "r2plus1d_18", "r3d_18", "residual3d", "s3d", "shift2d", "x3d"), "action"),
 }
 """That an encoder is for; of the others: sounds."""
+MORE = {"inception_v3": ["preprocess.audio.n_mels=80"]}
+"""What it needs besides."""
 
 
 @pytest.mark.slow
@@ -24,7 +26,8 @@ def test_a_graph_of_it_says_the_same(name, tmp_path):
     if name == "timm":
         pytest.importorskip("timm")
     task = TASKS.get(name, "sound_event")
-    config = plain(compose("train", [f"task={task}", *([f"encoder={name}"] if task != "sentiment" else [])]))
+    overrides = [f"task={task}", *([f"encoder={name}"] if task != "sentiment" else []), *MORE.get(name, [])]
+    config = plain(compose("train", overrides))
     (sense, encoder), *others = reversed(config["network"]["encoders"].items())
     preprocessor = {key: value for key, value in config["preprocess"].items() if key not in dict(others)}
     folder = save_tiny_bundle(tmp_path / "made", {"preprocessor": preprocessor, "encoders": {sense: encoder}})
