@@ -188,10 +188,11 @@ def test_the_least_size_is_the_least(name):
 
 
 def test_too_small_a_picture_of_another_kind_is_one_line_too():
-    for shape, least in (((20, 90), "32x32"), ((64, 50), "64x64")):
-        with pytest.raises(
-            ArgumentError, match=rf"lenet5: sees {least} at least, and not a window of {shape[0]} bands"
-        ):
+    for shape, told in (
+        ((20, 90), "sees 32x32 at least, and not a window of 20 bands"),
+        ((64, 50), "needs as many frames as bands, and not 64 bands and 50 frames; give fewer bands"),
+    ):
+        with pytest.raises(ArgumentError, match=f"lenet5: {told}"):
             LeNet5()(torch.randn(1, 1, *shape), torch.tensor([5]))
     with pytest.raises(ArgumentError, match="frames of 40x40; give larger frames"):
         TorchvisionEncoder2d("alexnet", 3)(torch.randn(1, 3, 2, 40, 40), torch.tensor([2]))

@@ -9,13 +9,13 @@ where torch is not installed. What the graph says is compared with the bundle fi
 nothing is written. Needs pip install "avpipe[onnx]".
 
   bundle       a folder, or the name of one that ships (avpipe list)
-  output       the file
+  output       the file (where it is left out: model.onnx)
   input        what to compare on besides the golden input: a media file, a .txt list or a folder, of which 20 files are
                read; auto (where it is left out): 20 recordings of the bundle's own test part, if its corpus is there;
                golden: nothing else
   opset        version of ONNX's operators, 17 to 20
   quantize     int8: weights and sums in 8 bits; prints the score that is lost on the bundle's own test part, which its
-               corpus is needed for, as is the validation part, by which the numbers' ranges are found
+               corpus is needed for, as is the validation part, by which the numbers' ranges are found; no filter's
   max_loss     of that score: a graph that loses more is not written (0.01; null: any loss)
   streaming    true: of a filter, one step: 16 ms of sound and its state in, 16 ms and the next state out; spectrum: the
                same from spectrum to mask, at any rate, as avpipe denoise takes it
@@ -31,6 +31,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from avpipe.answers import SoundAnswers
 from avpipe.bundle import find_bundle, load_bundle
 from avpipe.cli.command import run
 from avpipe.errors import ArgumentError
@@ -56,6 +57,8 @@ def main(config: Mapping[str, Any]) -> int:
     folder = find_bundle(config["bundle"])
     bundle = load_bundle(folder)
     tell_notices([bundle])
+    if config["quantize"] and isinstance(bundle.objective, SoundAnswers):
+        raise ArgumentError("quantize=int8", "a filter is not quantised", "leave it out")
     files, where = told_files(bundle, config["input"], config["corpus"])
     with written_whole(output) as part:
         if config["streaming"]:

@@ -15,10 +15,11 @@ FILM.shots.jpg (a picture a shot) and FILM.edl; other bundles of the same run la
   gallery      a folder of people, for bundles that compare voices: one folder a person, which has the person's name,
                with recordings of the voice in it, one or more. The label is then the nearest person's name or unknown
   format       [jsonl,csv] (where it is left out, of shots also edl, a list that editing programs read, a file beside
-               the name of each film); of transcripts also srt, vtt, txt: a file beside the name of each recording; of
-               voices also npy (embeddings.npy, and embeddings.csv with the name of each row) and rttm (who speaks when,
-               a file beside the name of each recording; names of the gallery, or speaker_1, speaker_2); for many
-               rows parquet (predictions.parquet; by engine=ray a folder of parts that are read together)
+               the name of each film); audacity, a track of labels beside the name of each recording; of transcripts
+               also srt, vtt, txt: a file beside the name of each recording; of voices also npy (embeddings.npy, and
+               embeddings.csv with the name of each row) and rttm (who speaks when, a file beside the name of each
+               recording; names of the gallery, or speaker_1, speaker_2); for many rows parquet (predictions.parquet; by
+               engine=ray a folder of parts that are read together)
   decoding     of transcripts: greedy (where it is left out), or beam (pip install "avpipe[lm]"), a search with
                decoding.lexicon=FILE (a text: its words may be said, and no others; a line with a tab is a word and how
                it is spelled), decoding.lm=FILE (a model of words, ARPA or KenLM), decoding.lm_weight=2,
@@ -43,7 +44,7 @@ FILM.shots.jpg (a picture a shot) and FILM.edl; other bundles of the same run la
   runtime      torch; onnx (pip install "avpipe[onnx]"): the same answers, sooner on a CPU, and no torch is
                loaded; a bundle is exported for it once. auto: onnx where that was done, or bundle=MODEL.onnx
   device       auto, cpu, cuda (in bfloat16; device.precision=32-true: as on a processor), mps; device.compile=true:
-               what torch.compile makes of the network, which pays where many hours are labelled
+               what torch.compile makes of the network; that takes a minute, and pays where many hours are labelled
 
 Several of these commands at a time may share DIR: each file is answered by one of them.
 

@@ -164,6 +164,8 @@ class Answers:
         except (sqlite3.Error, OSError) as error:
             reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
             remedy = "make room or give rights, then run the same command again: what is done is kept"
+            if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+                remedy = "name another output folder, or remove this file to begin anew"  # it is damaged
             raise RunStopped(self.path, reason, remedy) from error
 
 

@@ -29,11 +29,12 @@ def find_media(folder: Path, on_error: Callable[[UnreadableMedia], None] | None 
     """Every media file below a folder, by suffix, in the order of their paths' parts.
 
     Hidden files and folders (AppleDouble files and our own half-written ones among them) and what is no regular file
-    are left out. Links are followed, but no folder is entered from within itself.
+    (a pipe, a link that leads nowhere) are left out. Links are followed, but no folder is entered from within itself.
 
     Args:
         folder: where to look.
-        on_error: told of each folder that cannot be listed, and the walk goes on; without it the error is raised.
+        on_error: told of each folder that cannot be listed, and the walk goes on; without it the error is raised. Told
+            also of what has the name of a media file and is no regular file.
 
     Raises:
         UnreadableMedia: ``folder`` is no folder; or, without ``on_error``, a folder cannot be listed.
@@ -54,13 +55,20 @@ def _walk(
                 yield from _walk(path, on_error, (*above, status))
         elif path.suffix.lower() in MEDIA_SUFFIXES and stat.S_ISREG(status.st_mode):
             yield path
+        elif path.suffix.lower() in MEDIA_SUFFIXES and on_error is not None:
+            on_error(UnreadableMedia(path, "is no regular file", "replace it by one"))
 
 
 def _listed(folder: Path, on_error: Callable[[UnreadableMedia], None] | None) -> list[tuple[Path, os.stat_result]]:
     """What is in a folder, with what it is; links that lead nowhere are left out."""
+    found = []
     try:
-        paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-        return [(path, status) for path in paths if (status := _status(path)) is not None]
+        for path in sorted(path for path in folder.iterdir() if not path.name.startswith(".")):
+            if (status := _status(path)) is not None:
+                found.append((path, status))
+            elif on_error is not None and path.is_symlink() and path.suffix.lower() in MEDIA_SUFFIXES:
+                on_error(UnreadableMedia(path, "is a link that leads nowhere", "mend it"))
+        return found
     except OSError as error:
         problem = UnreadableMedia(folder, f"cannot be listed ({error.strerror})", "check its permissions")
         if on_error is None:

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from avpipe.errors import ArgumentError
 from avpipe.networks.pictures import as_pictures, as_sequence, is_film, too_small
 
 _SIDE_PX = 32
@@ -57,7 +58,9 @@ class LeNet5(nn.Module):
             raise too_small("lenet5", pictures, f"{_SIDE_PX}x{_SIDE_PX}")
         columns = _SIDE_PX if is_film(features) else _rounded(_SIDE_PX * width, height)
         if columns < _SIDE_PX:
-            raise too_small("lenet5", pictures, f"{height}x{height}")
+            given = f"needs as many frames as bands, and not {height} bands and {width} frames"
+            remedy = "give fewer bands (preprocess.audio.n_mels), or longer windows (preprocess.window_sec)"
+            raise ArgumentError("encoder lenet5", given, remedy)
         # As interpolate() in mode "area" does, in products, of which a graph can have any number of columns.
         shrunk = _averages(height, _SIDE_PX, pictures).T @ pictures @ _averages(width, columns, pictures)
         maps = self.s4(self.squash(self.c3(self.s2(self.squash(self.c1(shrunk))))))

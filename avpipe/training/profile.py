@@ -13,6 +13,8 @@ from avpipe.training.data import Loading
 from avpipe.training.ledger import LOADING, MEANINGS, STEPS, WAIT, Actions
 from avpipe.training.loading import counted
 
+_REST = "the rest"
+
 
 def write_profile(folder: Path, actions: Actions, loading: Loading, device: torch.device) -> None:
     """Write ``profile.json``, ``profile.md`` and ``profile.png``, and tell in a line what most of it was.
@@ -40,7 +42,11 @@ def write_profile(folder: Path, actions: Actions, loading: Loading, device: torc
     write_text(folder / "profile.md", table(told))
     groups = {
         f"the training's process: {told['wall_sec']:.1f} s": told["parts_sec"],
-        **({f"beside it, in {_workers(told)}": told["in_workers_sec"]} if loading.workers else {}),
+        **(
+            {f"beside it, in {_workers(told)}": {**told["in_workers_sec"], _REST: _rest_sec(told)}}
+            if loading.workers
+            else {}
+        ),
     }
     write_shares_picture(folder / "profile.png", _head(told), groups)
     most = max(STEPS, key=told["parts_sec"].__getitem__)
@@ -61,10 +67,14 @@ def table(told: Mapping[str, Any]) -> str:
         for name in LOADING:
             seconds = told["in_workers_sec"][name]
             lines.append(f"| {name} | {seconds:.3f} | {seconds / able_sec:.1%} | {MEANINGS[name]} |")
-        idle_sec = able_sec - sum(told["in_workers_sec"].values())
         what = "waiting for room, or handing over; loading for validation"
-        lines.append(f"| the rest | {idle_sec:.3f} | {idle_sec / able_sec:.1%} | {what} |")
+        lines.append(f"| {_REST} | {_rest_sec(told):.3f} | {_rest_sec(told) / able_sec:.1%} | {what} |")
     return "\n".join(lines) + "\n"
+
+
+def _rest_sec(told: Mapping[str, Any]) -> float:
+    """Of the workers' time, what no part of their work took."""
+    return max(0.0, float(told["workers"] * told["loop_sec"] - sum(told["in_workers_sec"].values())))
 
 
 def _header(*names: str) -> list[str]:

@@ -41,6 +41,7 @@ def test_the_readme_example_labels_a_recording_without_avpipe(samples, tmp_path)
         (["streaming=both"], 2, "streaming=both: no such step"),
         (["bundle=nothing"], 2, "bundle=nothing: no such bundle"),
         (["quantize=int8"], 2, "corpus"),
+        (["bundle=denoise", "quantize=int8"], 2, "quantize=int8: a filter is not quantised; leave it out"),
     ],
 )
 def test_unusable_arguments_are_a_line_and_write_nothing(tmp_path, arguments, status, line):

@@ -139,7 +139,7 @@ def test_a_journal_of_another_version_is_refused(tmp_path, jobs):
 
 def test_a_file_that_is_no_journal_is_one_line(tmp_path):
     (tmp_path / "journal.sqlite").write_text("nonsense " * 1000)
-    with pytest.raises(RunStopped, match=r"journal.sqlite"):
+    with pytest.raises(RunStopped, match=r"journal.sqlite: .*; name another output folder, or remove this file"):
         Journal(tmp_path, {})
 
 

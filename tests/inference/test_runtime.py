@@ -140,6 +140,11 @@ def test_what_does_not_go_together_is_a_line(folder, runtime, device, line):
     assert line in str(refused.value)
 
 
+def test_a_graph_does_not_go_with_a_gpu(folder):
+    with pytest.raises(ArgumentError, match="device=cuda: runtime=onnx computes on the CPU"):
+        load_models([str(folder / "labels.onnx")], "auto", {**CPU, "name": "cuda"})
+
+
 def test_a_graph_that_is_not_there_is_a_line(tmp_path):
     with pytest.raises(ArgumentError, match=r"no\.onnx: no such file"):
         load_models([str(tmp_path / "no.onnx")], "auto", CPU)

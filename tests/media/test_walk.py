@@ -37,6 +37,9 @@ def test_links_loops_and_special_files(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "tree" / "pipe.wav")
     found = [path.relative_to(tmp_path / "tree").as_posix() for path in find_media(tmp_path / "tree")]
     assert found == ["a.wav", "linked/b.wav"]
+    told: list[UnreadableMedia] = []
+    assert len([*find_media(tmp_path / "tree", told.append)]) == 2
+    assert [Path(each.subject).name for each in told] == ["broken.wav", "pipe.wav"]
 
 
 def test_a_folder_that_cannot_be_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
