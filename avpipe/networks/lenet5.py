@@ -61,8 +61,10 @@ class LeNet5(nn.Module):
             given = f"needs as many frames as bands, and not {height} bands and {width} frames"
             remedy = "give fewer bands (preprocess.audio.n_mels), or longer windows (preprocess.window_sec)"
             raise ArgumentError("encoder lenet5", given, remedy)
-        # As interpolate() in mode "area" does, in products, of which a graph can have any number of columns.
-        shrunk = _averages(height, _SIDE_PX, pictures).T @ pictures @ _averages(width, columns, pictures)
+        if torch.onnx.is_in_onnx_export():  # a graph that is drawn: of products it can have any number of columns
+            shrunk = _averages(height, _SIDE_PX, pictures).T @ pictures @ _averages(width, columns, pictures)
+        else:
+            shrunk = nn.functional.interpolate(pictures, (_SIDE_PX, columns), mode="area")
         maps = self.s4(self.squash(self.c3(self.s2(self.squash(self.c1(shrunk))))))
         sequence, steps = as_sequence(self.squash(self.f6(self.squash(self.c5(maps)))), features, lengths)
         if is_film(features):
@@ -78,7 +80,7 @@ def _rounded(above: int, below: int) -> int:
 
 
 def _averages(before: int, after: int, like: Tensor) -> Tensor:
-    """Weights of the means by which so many places become fewer.
+    """Weights of the means by which so many places become fewer, as interpolation by area takes them.
 
     Shape:
         returns (before, after).
