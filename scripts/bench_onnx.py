@@ -20,7 +20,6 @@ import multiprocessing
 import statistics
 import tempfile
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -32,6 +31,7 @@ from torch import Tensor, nn
 
 from avpipe.bundle import Bundle, find_bundle, full_window, load_bundle, shipped_bundles
 from avpipe.export import ExportedModel, export_bundle, export_step
+from avpipe.export.graph import OPSET, card_of, write_graph
 from avpipe.features import TIME_AXIS, Features
 from avpipe.files import write_text
 from avpipe.graphs import load_graph, open_session
@@ -76,28 +76,18 @@ def write_graphs(name: str, folder: Path) -> None:
         return
     export_bundle(bundle, find_bundle(name), folder / f"{name}.graph.onnx")
     features, lengths = full_window(bundle.preprocessor)
-    network = NetworkAlone(ExportedModel(bundle).eval(), list(features))
+    model = ExportedModel(bundle).eval()
+    network = NetworkAlone(model, list(features))
     inputs = (*features.values(), *(lengths[sense] for sense in features))
-    names = [*features, *(f"{sense}_length" for sense in features)]
+    names = [*features, *(f"{sense}_length" for sense in features)], model.output_names
     axes = {sense: {0: "batch", 1 + TIME_AXIS[sense]: f"{sense}_steps"} for sense in features}
-    path = str(folder / f"{name}.onnx.onnx")
-    with warnings.catch_warnings(), torch.inference_mode():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(network, inputs, path, input_names=names, dynamic_axes=axes, opset_version=17, dynamo=False)
+    write_graph(folder / f"{name}.onnx.onnx", network, inputs, names, axes, card_of(bundle), OPSET)
 
 
 def whole_window(bundle: Bundle) -> Arrays:
     """Noise, and frames of it, as long as a window."""
-    windowing, draw = bundle.windowing, np.random.default_rng(0)
-    arrays: Arrays = {}
-    if rate := windowing.format.sample_rate:
-        samples = round(windowing.window_sec * rate)
-        arrays["waveform"] = (0.1 * draw.standard_normal((1, samples))).astype(np.float32)
-    if (video := bundle.preprocessor.video) is not None:
-        height, width = (windowing.crops.crop_px,) * 2 if windowing.crops else video.shape_px
-        shape = video.num_steps(windowing.window_sec), height, width, 3
-        arrays["frames"] = draw.integers(0, 256, shape, dtype=np.uint8)
-    return arrays
+    model = ExportedModel(bundle)
+    return {name: both[0].numpy() for name, both in zip(model.arrays, model.example(bundle), strict=False)}
 
 
 def job_of(kind: str, name: str, folder: Path, threads: int = 1) -> Job:

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from avpipe.bundle.errors import BundleError
 from avpipe.bundle.manifest import GOLDEN
 from avpipe.errors import ArgumentError
-from avpipe.features import Features, Preprocessor, collate, single_threaded
+from avpipe.features import Features, Preprocessor, collate
 from avpipe.media import Clip, Coverage
+from avpipe.threads import single_threaded
 
 FEATURE_TOLERANCE = 1e-4
 OUTPUT_TOLERANCE = 1e-3

@@ -5,7 +5,6 @@ from avpipe.features.frames import EveryFrame, FrameStack
 from avpipe.features.mouth import MouthStack
 from avpipe.features.preprocessor import Preprocessor
 from avpipe.features.sound import LogMel, Waveform
-from avpipe.threads import single_threaded
 
 __all__ = [
     "TIME_AXIS",
@@ -17,5 +16,4 @@ __all__ = [
     "Preprocessor",
     "Waveform",
     "collate",
-    "single_threaded",
 ]

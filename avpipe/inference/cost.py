@@ -9,9 +9,10 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from avpipe.bundle import Bundle, load_bundle
-from avpipe.features import collate, single_threaded
+from avpipe.features import collate
 from avpipe.files import write_text
 from avpipe.media import Clip, Coverage
+from avpipe.threads import single_threaded
 
 _ROUNDS = 20
 

@@ -50,14 +50,12 @@ def chosen_runtime(names: Sequence[str], runtime: str, device: str, streaming: b
     """
     if runtime not in RUNTIMES:
         raise ArgumentError(f"runtime={runtime}", "no such runtime", f"choose from: {', '.join(RUNTIMES)}")
-    if runtime == "onnx":
-        check_onnxruntime()
-        _check_cpu(device)
-        return runtime
     if runtime == "torch":
         return runtime
-    if any(_is_graph(name) for name in names):
-        _check_cpu(device)
+    if runtime == "onnx" or any(_is_graph(name) for name in names):
+        check_onnxruntime()
+        if device not in ("auto", "cpu"):
+            raise ArgumentError(f"device={device}", "runtime=onnx computes on the CPU", "leave one of them out")
         return "onnx"
     has_torch, has_onnx = find_spec("torch") is not None, find_spec("onnxruntime") is not None
     if not has_torch:
@@ -67,11 +65,6 @@ def chosen_runtime(names: Sequence[str], runtime: str, device: str, streaming: b
         return "torch"
     print("runtime: onnx (runtime=torch for the other)", file=sys.stderr)
     return "onnx"
-
-
-def _check_cpu(device: str) -> None:
-    if device not in ("auto", "cpu"):
-        raise ArgumentError(f"device={device}", "runtime=onnx computes on the CPU", "leave one of them out")
 
 
 def cached_graph(name: str, streaming: bool = False) -> Path:

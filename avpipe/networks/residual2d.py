@@ -93,8 +93,7 @@ class ResidualEncoder2d(nn.Module):
         self.halve = nn.ModuleList(nn.MaxPool2d((2, stride), ceil_mode=True) for stride in strides)
         self.bands = bands
         self.strides = strides
-        self.time_strides = [math.prod(strides[: stage + 1]) for stage in range(len(channels))]
-        self.time_stride = self.time_strides[-1]
+        self.time_stride = math.prod(strides)
         self.out_dim = channels[-1] * bands
 
     def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
@@ -103,7 +102,7 @@ class ResidualEncoder2d(nn.Module):
             features: (B, 1, n_mels, frames); lengths: (B,) in frames.
             returns (B, out_dim, ceil(frames / 2**time_halvings)) and lengths (B,) in its steps.
         """
-        mask = _mask(lengths, features)
+        mask = time_mask(lengths, features.shape[3])[:, None, None].to(features.dtype)
         # In this layout of memory convolutions on a CPU take half the time.
         x = self.halve[0]((self.stem(features * mask) * mask).contiguous(memory_format=torch.channels_last))
         for stage, (halve, stride) in enumerate(zip(list(self.halve)[1:], self.strides, strict=False)):
@@ -112,7 +111,3 @@ class ResidualEncoder2d(nn.Module):
                 x = block(x, mask)
             x = halve(x)
         return part_means(x, self.bands, 2).flatten(1, 2), strided(lengths, self.time_stride)
-
-
-def _mask(lengths: Tensor, x: Tensor) -> Tensor:
-    return time_mask(lengths, x.shape[3])[:, None, None].to(x.dtype)

@@ -14,9 +14,10 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, Sampler, get_
 
 from avpipe.augment import Augmentation, item_generator, random_start
 from avpipe.errors import ArgumentError, RunStopped
-from avpipe.features import TIME_AXIS, Features, Preprocessor, collate, single_threaded
+from avpipe.features import TIME_AXIS, Features, Preprocessor, collate
 from avpipe.media import MediaError
 from avpipe.objectives import Batch, Objective
+from avpipe.threads import single_threaded
 from avpipe.training.ledger import AUGMENT, BATCH, DECODE, FEATURES, Clock
 from avpipe.training.recordings import Reader, Recording
 from avpipe.training.sampling import EpochSampler, Order, Share

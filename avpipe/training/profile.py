@@ -40,14 +40,9 @@ def write_profile(folder: Path, actions: Actions, loading: Loading, device: torc
     told = _rounded(told)
     write_text(folder / "profile.json", json.dumps(told, indent=1) + "\n")
     write_text(folder / "profile.md", table(told))
-    groups = {
-        f"the training's process: {told['wall_sec']:.1f} s": told["parts_sec"],
-        **(
-            {f"beside it, in {_workers(told)}": {**told["in_workers_sec"], _REST: _rest_sec(told)}}
-            if loading.workers
-            else {}
-        ),
-    }
+    groups = {f"the training's process: {told['wall_sec']:.1f} s": told["parts_sec"]}
+    if loading.workers:
+        groups[f"beside it, in {_workers(told)}"] = {**told["in_workers_sec"], _REST: _rest_sec(told)}
     write_shares_picture(folder / "profile.png", _head(told), groups)
     most = max(STEPS, key=told["parts_sec"].__getitem__)
     print(f"profile: most of the steps' time is {most}; {told['waited']:.1%} of it waits for data: {folder}/profile.md")

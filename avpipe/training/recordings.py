@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from avpipe.corpora import Example, frame_labels, read_transitions
-from avpipe.features import Features, Preprocessor, single_threaded
+from avpipe.features import Features, Preprocessor
 from avpipe.media import BoxTrack, Clip, MediaError, find_boxes, probe, read_clip, stream_clips
+from avpipe.threads import single_threaded
 from avpipe.windowing import cut_anew
 
 Window = tuple[Features, float]
